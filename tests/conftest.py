@@ -1,0 +1,19 @@
+"""Settings of the whole suite: hypothesis's two profiles."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# `ci` draws the same examples on every machine; `search` (nox -s property) looks for new ones, and
+# prints what reproduces a find.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "search",
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("OAUTHKIT_HYPOTHESIS_PROFILE", "ci"))
