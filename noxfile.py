@@ -1,0 +1,219 @@
+"""The gates: `nox` runs all that hold today, each from the wheel that it built first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+PYTHONS = ("3.11", "3.12", "3.13")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+# A Python that is not on this machine is no failure, in CI neither, and none is downloaded: the
+# summary says which ran.
+nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+nox.options.sessions = [
+    "lint",
+    "wheel",
+    "typing",
+    "tests",
+    "lowest",
+    "summary",
+]
+
+ROOT = Path(__file__).parent
+DIST = ROOT / "dist"
+CONSTRAINTS = ROOT / "constraints.txt"
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+# What the summary tells: how the tests went, for each Python that was found.
+outcome: dict[str, str] = {}
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the sdist, the wheel from it, and look into both."""
+    install(session, "build")
+    shutil.rmtree(DIST, ignore_errors=True)
+    # Without a target, build makes the wheel from the sdist: what is missing there, is missed here.
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), silent=True)
+    session.run("python", "tests/gates/check_wheel.py", str(built()))
+
+
+@nox.session(requires=["wheel"])
+def typing(session: nox.Session) -> None:
+    """Check all code with mypy and pyright, then what a user's checkers see of an installation."""
+    install(session, "typing")
+    session.install("--no-build-isolation", "--no-deps", "-e", ".")
+    install_runtime(session)
+    session.run("mypy")
+    session.run("pyright", "--warnings")
+
+    outside = Path(session.create_tmp()) / "user"
+    for kind in ("editable", "wheel"):
+        if kind == "wheel":
+            session.install("--force-reinstall", "--no-deps", str(built()))
+        session.log(f"tests/typing, seen from outside the checkout ({kind} installation)")
+        shutil.rmtree(outside, ignore_errors=True)
+        shutil.copytree(ROOT / "tests" / "typing", outside)
+        strict = '{"typeCheckingMode": "strict", "reportUnnecessaryTypeIgnoreComment": true}'
+        (outside / "pyrightconfig.json").write_text(strict, encoding="utf-8")
+        with session.chdir(outside):
+            session.run("mypy", "--strict", "--config-file=", ".")
+            session.run("pyright", "--warnings")
+
+
+@nox.session(python=PYTHONS, requires=["wheel"])
+def tests(session: nox.Session) -> None:
+    """Run the tests against the built wheel; on the first Python that there is, with coverage."""
+    install(session, "tests")
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    first = not outcome
+    outcome[str(session.python)] = "FAILED"
+    if first:
+        # The script, not `-m pytest`: that would put the checkout on sys.path.
+        run_tests(session, "coverage", "run", str(Path(session.bin) / "pytest"))
+        session.run("coverage", "report")
+    else:
+        run_tests(session)
+    version = session.run(
+        "python", "-c", "import platform as p; print(p.python_version())", silent=True
+    )
+    outcome[str(session.python)] = f"passed ({str(version).strip()})"
+
+
+@nox.session(requires=["wheel"])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each dependency that pyproject.toml admits."""
+    bounds = lower_bounds()
+    pins = {Requirement(bound).name: bound for bound in bounds}
+    for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            pins.setdefault(Requirement(line).name, line)
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(pins.values()), encoding="utf-8")
+    session.install("-c", str(constraints), *bounds, *group("tests"))
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    session.log(f"lowest: {' '.join(bounds)}")
+    run_tests(session)
+
+
+@nox.session(requires=["wheel"])
+def plugin(session: nox.Session) -> None:
+    """Install our wheel and a third party's in a fresh environment elsewhere, and use both."""
+    install(session, "build")
+    acme = ROOT / "docs" / "examples" / "oauthkit-acme"
+    with tempfile.TemporaryDirectory() as name:
+        elsewhere = Path(name)
+        # A copy: building must leave nothing behind in the checkout.
+        source = Path(shutil.copytree(acme, elsewhere / "acme"))
+        session.run(
+            "python", "-m", "build", "--no-isolation", "--wheel", "--outdir", name, str(source),
+            silent=True,
+        )  # fmt: skip
+        (acme_wheel,) = elsewhere.glob("*.whl")
+        session.run("python", "-m", "venv", str(elsewhere / "v"), silent=True)
+        binaries = elsewhere / "v" / ("Scripts" if os.name == "nt" else "bin")
+        session.run(
+            str(binaries / "python"), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS),
+            str(built()), str(acme_wheel), "pytest",
+            external=True, silent=True,
+        )  # fmt: skip
+        shutil.copytree(acme / "tests", elsewhere / "tests")
+        with session.chdir(elsewhere):
+            session.run(str(binaries / "oauthkit"), "providers", external=True)
+            session.run(
+                str(binaries / "pytest"), "-W", "error", "-p", "no:cacheprovider", "-v", "tests",
+                external=True,
+            )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    target = Path(session.create_tmp()) / "html"
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", str(target))
+
+
+@nox.session(name="property", requires=["wheel"])
+def search(session: nox.Session) -> None:
+    """Search for counterexamples to the laws: random draws, a thousand each."""
+    install(session, "tests")
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    session.run(
+        "pytest", "tests/property", *session.posargs, env={"OAUTHKIT_HYPOTHESIS_PROFILE": "search"}
+    )
+
+
+@nox.session(requires=["wheel"])
+def bench(session: nox.Session) -> None:
+    """Measure against the floor and against others, in an environment of its own."""
+    session.install("-c", str(CONSTRAINTS), *group("bench"))
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    session.run("python", "tests/bench/run.py", *session.posargs)
+
+
+@nox.session(python=False)
+def summary(session: nox.Session) -> None:
+    """Say how the tests went on each Python that we support, and which of them is not here."""
+    for name in PYTHONS:
+        print(f"Python {name}: {outcome.get(name, 'not found, not tested')}")
+    if not outcome:
+        session.error(f"none of Python {', '.join(PYTHONS)} is here: nothing was tested")
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of one dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def install(session: nox.Session, name: str) -> None:
+    """Install a dependency group, at the versions that constraints.txt pins."""
+    session.install("-c", str(CONSTRAINTS), *group(name))
+
+
+def install_runtime(session: nox.Session) -> None:
+    """Install what the package itself needs, at the pinned versions."""
+    session.install("-c", str(CONSTRAINTS), *PYPROJECT["project"]["dependencies"])
+
+
+def run_tests(session: nox.Session, *command: str) -> None:
+    """Run pytest (or *command*) and have the suite insist on the installed package."""
+    session.run(*(command or ("pytest",)), *session.posargs, env={"OAUTHKIT_TESTS_INSTALLED": "1"})
+
+
+def built() -> Path:
+    """Return the wheel that this run has built."""
+    (path,) = DIST.glob("*.whl")
+    return path
+
+
+def lower_bounds() -> list[str]:
+    """Return each dependency pinned to its lower bound, as far as its marker holds here."""
+    bounds: list[str] = []
+    for text in PYPROJECT["project"]["dependencies"]:
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate():
+            (lower,) = (one.version for one in requirement.specifier if one.operator == ">=")
+            bounds.append(f"{requirement.name}=={lower}")
+    return bounds
