@@ -59,12 +59,13 @@ def fresh(
     """
     Run *code* in a new interpreter where every warning is an error, and return what it prints.
 
-    The child sees this process's environment, without coverage, and what *env* adds. A child that
-    fails is an `AssertionError` with its standard error.
+    The child sees this process's environment, without coverage, and what *env* adds; the folder it
+    runs in is not on its path (-P), or it would import the checkout. A child that fails is an
+    `AssertionError` with its standard error.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *arguments],
+        [sys.executable, "-P", "-W", "error", "-c", code, *arguments],
         env={**inherited, **(env or {})},
         cwd=cwd,
         capture_output=True,

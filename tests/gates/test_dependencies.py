@@ -1,0 +1,81 @@
+"""The package needs what it declares: nothing more, nothing less, and neither of its rivals."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+
+from gates.sources import PACKAGES, imports, modules, parse
+from support import ROOT, fresh
+
+RIVALS = ("authlib", "joserfc")
+
+# Distributions whose module has another name.
+MODULES = {"attrs": {"attr", "attrs"}, "importlib-metadata": {"importlib_metadata"}}
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Return the names of *requirements*, in lower case."""
+    return {re.split(r"[^\w.-]", text, maxsplit=1)[0].lower() for text in requirements}
+
+
+def test_what_is_imported_is_what_is_declared() -> None:
+    """Each third-party module that is imported has its dependency, and the other way round."""
+    imported = {
+        found.target.partition(".")[0]
+        for path in modules().values()
+        for found in imports(parse(path))
+    }
+    third_party = imported - set(sys.stdlib_module_names) - set(PACKAGES)
+    declared = names(PYPROJECT["project"]["dependencies"])
+    expected = {name: MODULES.get(name, {name}) for name in declared}
+
+    assert set() == third_party - set().union(*expected.values()), "imported, not declared"
+    assert {} == {k: v for k, v in expected.items() if not v & third_party}, (
+        "declared, not imported"
+    )
+
+
+def test_rivals_are_not_required() -> None:
+    """Neither authlib nor joserfc is a dependency; only the benchmark's own group may name them."""
+    project = PYPROJECT["project"]
+    groups = {
+        name: group for name, group in PYPROJECT["dependency-groups"].items() if name != "bench"
+    }
+    required = list(project["dependencies"])
+    for extra in project.get("optional-dependencies", {}).values():
+        required += extra
+    for group in groups.values():
+        required += [entry for entry in group if isinstance(entry, str)]
+        assert {"include-group": "bench"} not in group
+    assert set() == names(required) & set(RIVALS)
+
+
+def test_rivals_are_not_imported() -> None:
+    """No file of package, providers, docs or tests imports one, but for the benchmark's."""
+    bench = ROOT / "tests" / "bench"
+    files = [*modules().values(), ROOT / "noxfile.py", *(ROOT / "docs").rglob("*.py")]
+    files += [path for path in (ROOT / "tests").rglob("*.py") if bench not in path.parents]
+    wrong = [
+        f"{path}:{found.line}: {found.target}"
+        for path in files
+        for found in imports(parse(path))
+        if found.target.partition(".")[0] in RIVALS
+    ]
+    assert [] == wrong
+
+
+def test_everything_imports_without_rivals() -> None:
+    """Every module of both packages imports where neither rival can be imported."""
+    code = """
+import importlib, sys
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+"""
+    runnable = [name for name in modules() if not name.endswith("__main__")]
+    fresh(code, ",".join(RIVALS), *runnable)
