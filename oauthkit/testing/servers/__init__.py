@@ -1,0 +1,21 @@
+"""Embedded authorization servers, for anybody's tests: they share no code with the client."""
+
+from __future__ import annotations
+
+from oauthkit.testing.servers import failures
+from oauthkit.testing.servers.certificates import CertificateAuthority
+from oauthkit.testing.servers.loopback import LoopbackResolver, LoopbackServer, connector, session
+from oauthkit.testing.servers.oauth1 import OAuth1Server
+from oauthkit.testing.servers.records import Check, Exchange
+
+__all__ = [
+    "CertificateAuthority",
+    "Check",
+    "Exchange",
+    "LoopbackResolver",
+    "LoopbackServer",
+    "OAuth1Server",
+    "connector",
+    "failures",
+    "session",
+]
