@@ -1,0 +1,89 @@
+"""OAuth 1.0a, OAuth 2 and service accounts for asyncio, on aiohttp. Providers are plugins."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oauthkit.clients import AsyncOAuth1Client, Client, OAuthRequest
+    from oauthkit.connecting import connect
+    from oauthkit.credentials import OAuth1Credentials
+    from oauthkit.errors import (
+        CallbackError,
+        ConfigurationError,
+        CredentialsError,
+        DeclarationError,
+        ForeignOriginError,
+        LoopError,
+        OAuthError,
+        OAuthKitError,
+        RegistryError,
+        RequestError,
+        UnreachableError,
+    )
+    from oauthkit.protocol.token import Token
+    from oauthkit.provider import OAuth1Provider, Provider
+    from oauthkit.registry import ProviderEntry, Registry, default_registry
+    from oauthkit.tokens import GrantKey, MemoryStore, Record, TokenStore
+
+__all__ = [
+    "AsyncOAuth1Client",
+    "CallbackError",
+    "Client",
+    "ConfigurationError",
+    "CredentialsError",
+    "DeclarationError",
+    "ForeignOriginError",
+    "GrantKey",
+    "LoopError",
+    "MemoryStore",
+    "OAuth1Credentials",
+    "OAuth1Provider",
+    "OAuthError",
+    "OAuthKitError",
+    "OAuthRequest",
+    "Provider",
+    "ProviderEntry",
+    "Record",
+    "Registry",
+    "RegistryError",
+    "RequestError",
+    "Token",
+    "TokenStore",
+    "UnreachableError",
+    "connect",
+    "default_registry",
+]
+
+_HOMES = {
+    "AsyncOAuth1Client": "oauthkit.clients",
+    "Client": "oauthkit.clients",
+    "GrantKey": "oauthkit.tokens",
+    "MemoryStore": "oauthkit.tokens",
+    "OAuth1Credentials": "oauthkit.credentials",
+    "OAuth1Provider": "oauthkit.provider",
+    "OAuthRequest": "oauthkit.clients",
+    "Provider": "oauthkit.provider",
+    "ProviderEntry": "oauthkit.registry",
+    "Record": "oauthkit.tokens",
+    "Registry": "oauthkit.registry",
+    "Token": "oauthkit.protocol.token",
+    "TokenStore": "oauthkit.tokens",
+    "connect": "oauthkit.connecting",
+    "default_registry": "oauthkit.registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'oauthkit' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES.get(name, "oauthkit.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""First-party providers: one module per service, found through the entry points like anybody's."""
