@@ -1,0 +1,37 @@
+"""What type checkers know of declarations and typed credentials: read by mypy and pyright, not run."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from oauthkit import AsyncOAuth1Client, OAuth1Credentials, OAuth1Provider, Provider, Token
+
+provider = OAuth1Provider(
+    name="acme",
+    temporary_credential_endpoint="https://api.acme.example/oauth/initiate",
+    authorization_endpoint="https://acme.example/oauth/authorize",
+    token_endpoint="https://api.acme.example/oauth/token",
+    api_base="https://api.acme.example/v1/",
+    origins=("https://upload.acme.example",),
+    signature_methods=("HMAC-SHA256", "RSA-SHA1"),
+    placement="query",
+)
+base: Provider[AsyncOAuth1Client] = provider
+
+
+def tokens(token: Token) -> None:
+    """A token is a mapping of strings under the wire names."""
+    assert_type("oauth_token" in token, bool)
+    token["oauth_token"] = "t"  # type: ignore[index]
+
+
+def refused(credentials: OAuth1Credentials) -> None:
+    """Misspelt and misplaced arguments are seen, and that these values are frozen."""
+    OAuth1Provider("acme")  # type: ignore[misc]
+    OAuth1Provider(name="acme", api_bsae="https://api.acme.example")  # type: ignore[call-arg]
+    OAuth1Provider(name="acme", placement="cookie")  # type: ignore[arg-type]
+    OAuth1Provider(name="acme", signature_methods=("MD5",))  # type: ignore[arg-type]
+    provider.name = "other"  # type: ignore[misc]
+    OAuth1Credentials(client_id=1)  # type: ignore[arg-type]
+    OAuth1Credentials("i")  # type: ignore[misc]
+    credentials.client_id = "j"  # type: ignore[misc]
