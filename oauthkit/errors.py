@@ -6,7 +6,7 @@ Everything that oauthkit raises, and what each error carries as evidence.
     OAuthKitError
     ├── ConfigurationError (ValueError)   something given is wrong; nothing was sent
     │   ├── DeclarationError              a provider's declaration: every fault at once
-    │   ├── CredentialsError              credentials: all that is missing, unknown or malformed at once
+    │   ├── CredentialsError              credentials: all that is missing, unknown or malformed
     │   └── RegistryError (LookupError)   a provider's name: unknown, ambiguous or broken
     ├── RequestError (ValueError)         one request that cannot be sent as it was asked for
     │   └── ForeignOriginError            its origin is none that the token may go to
@@ -22,8 +22,12 @@ description are shown, with every value masked that was sent to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
+from urllib.parse import quote
 
 __all__ = [
     "CallbackError",
@@ -50,13 +54,22 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
     """
     Replace every occurrence of one of *secrets* in *text* by ``***``.
 
-    Values of fewer than four characters are left alone. The longest are replaced first, so that
-    a secret that contains another leaves nothing behind.
+    They are found as they are and percent-encoded, once or twice, as a server finds them in a
+    request and in its base string. Where occurrences overlap or touch, all of it is replaced, so
+    that nothing of any of them is left. Values of fewer than four characters are left alone.
     """
-    for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_MASKED:
-            text = text.replace(secret, _MASK)
-    return text
+    hidden = bytearray(len(text))
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST_MASKED:
+            once = quote(secret, safe="", errors="replace")
+            for form in {secret, once, quote(once, safe="")}:
+                for found in re.finditer(f"(?={re.escape(form)})", text):
+                    start = found.start()
+                    hidden[start : start + len(form)] = b"\1" * len(form)
+    shown: list[str] = []
+    for is_hidden, run in groupby(zip(hidden, text, strict=True), key=itemgetter(0)):
+        shown.append(_MASK if is_hidden else "".join(character for _, character in run))
+    return "".join(shown)
 
 
 class OAuthKitError(Exception):
@@ -114,8 +127,11 @@ class CredentialsError(ConfigurationError):
         self.missing = tuple(name for kind, name, _ in faults if kind == "missing")
         self.unknown = tuple(name for kind, name, _ in faults if kind == "unknown")
         self.invalid = tuple(name for kind, name, _ in faults if kind == "invalid")
-        width = max((len(_shown(kind, name)) for kind, name, _ in faults), default=0)
-        lines = [f"  {kind:<9} {_shown(kind, name):<{width}}  {hint}" for kind, name, hint in faults]
+        # As wide as the longest of our own names in quotes, so that most lists line up alike.
+        width = max((16, *(len(_shown(kind, name)) for kind, name, _ in faults)))
+        lines = [
+            f"  {kind:<9} {_shown(kind, name):<{width}}  {hint}" for kind, name, hint in faults
+        ]
         title = f"{provider} ({source})" if source else provider
         super().__init__("\n".join([title, *(line.rstrip() for line in lines)]))
 
@@ -133,7 +149,9 @@ class RegistryError(ConfigurationError, LookupError):
     broken). A broken plugin's own exception is the ``__cause__``.
     """
 
-    def __init__(self, name: str, reason: str, message: str, candidates: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, reason: str, message: str, candidates: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.reason = reason
         self.candidates = tuple(candidates)

@@ -50,10 +50,9 @@ class Origin:
 
         *host* is what goes on the wire (``yarl.URL.raw_host``), *port* None the scheme's own.
         """
-        ours = _SCHEMES.get(scheme)
-        if ours != self.scheme or not host:
+        if _SCHEMES.get(scheme) != self.scheme or not host:
             return False
-        if (_DEFAULT_PORTS[ours] if port is None else port) != self.port:
+        if (_DEFAULT_PORTS[self.scheme] if port is None else port) != self.port:
             return False
         if host == self.host:
             return not self.subdomains
@@ -81,6 +80,7 @@ def parse_origin(text: str, *, plain_http_hosts: Collection[str] = ()) -> Origin
         raise ConfigurationError(
             f"an origin is text such as 'https://api.example.com', not {type(text).__name__}"
         )
+    _require_text(text)
     parts = None if " " in text or "\\" in text or not text.isprintable() else _PARTS(text)
     if parts is None:
         _refuse(text, "is not a scheme, :// and a host", _guess(text))
@@ -219,6 +219,13 @@ def _canonical(scheme: str, host: str, port: int | None) -> str:
     shown = f"[{host}]" if ":" in host else host
     default = port is None or port == _DEFAULT_PORTS.get(scheme)
     return f"{scheme}://{shown}" if default else f"{scheme}://{shown}:{port}"
+
+
+def _require_text(value: object) -> None:
+    if not isinstance(value, str):
+        raise ConfigurationError(
+            f"an origin is text such as 'https://api.example.com', not {type(value).__name__}"
+        )
 
 
 def _guess(text: str) -> str:
