@@ -27,11 +27,11 @@ def tokens(token: Token) -> None:
 
 def refused(credentials: OAuth1Credentials) -> None:
     """Misspelt and misplaced arguments are seen, and that these values are frozen."""
-    OAuth1Provider("acme")  # type: ignore[misc]
+    OAuth1Provider("acme")  # type: ignore[call-arg]
     OAuth1Provider(name="acme", api_bsae="https://api.acme.example")  # type: ignore[call-arg]
     OAuth1Provider(name="acme", placement="cookie")  # type: ignore[arg-type]
     OAuth1Provider(name="acme", signature_methods=("MD5",))  # type: ignore[arg-type]
     provider.name = "other"  # type: ignore[misc]
     OAuth1Credentials(client_id=1)  # type: ignore[arg-type]
-    OAuth1Credentials("i")  # type: ignore[misc]
+    OAuth1Credentials("i")  # type: ignore[call-arg]
     credentials.client_id = "j"  # type: ignore[misc]
