@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from oauthkit.errors import RequestError
 from oauthkit.protocol.oauth1.encoding import decode_form, is_form, percent_encode
@@ -14,6 +14,7 @@ __all__ = [
     "build_base_string",
     "normalize_parameters",
     "signature_base_string",
+    "split_url",
 ]
 
 Pair = tuple[str | bytes, str | bytes]
@@ -23,17 +24,31 @@ _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
+def split_url(url: str) -> SplitResult:
+    """Split *url* (RFC 3986 §3); raises RequestError where that is not possible."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        pass
+    # Outside of the handler: the parser quotes the authority, which may hold a password.
+    raise RequestError("the URL cannot be read: its host is malformed")
+
+
 def build_base_uri(scheme: str, authority: str, path: str) -> str:
     """
     Put the base string URI together from what goes on the wire (RFC 5849 §3.4.1.2).
 
     *authority* is the content of the Host header field, *path* the path as it is sent: it is not
-    encoded anew. Raises RequestError for a scheme that is not HTTP's.
+    encoded anew. Raises RequestError for a scheme that is not HTTP's, or without a host.
     """
+    if not authority:
+        raise RequestError("only an absolute URL can be signed: it needs a scheme and a host")
     try:
         scheme = _SCHEMES[scheme.lower()]
     except KeyError:
-        raise RequestError(f"a request over {scheme!r} cannot be signed: use http or https") from None
+        raise RequestError(
+            f"a request over {scheme!r} cannot be signed: use http or https"
+        ) from None
     host = authority.lower().removesuffix(_DEFAULT_PORTS[scheme]).removesuffix(":")
     return f"{scheme}://{host}{path or '/'}"
 
@@ -45,11 +60,8 @@ def base_string_uri(url: str) -> str:
     Scheme and host are in lower case, the default port, query, fragment and user information are
     left out. Raises RequestError for a URL that is not absolute.
     """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if not host:
-        raise RequestError("only an absolute URL can be signed: it needs a scheme and a host")
-    return build_base_uri(parts.scheme, host, parts.path)
+    parts = split_url(url)
+    return build_base_uri(parts.scheme, parts.netloc.rpartition("@")[2], parts.path)
 
 
 def normalize_parameters(pairs: Iterable[Pair]) -> str:
@@ -84,7 +96,7 @@ def signature_base_string(
     ``application/x-www-form-urlencoded``. Raises RequestError for a URL that is not absolute HTTP.
     """
     pairs: list[Pair] = [pair for pair in oauth_params if pair[0] not in ("realm", b"realm")]
-    pairs += decode_form(urlsplit(url).query)
+    pairs += decode_form(split_url(url).query)
     if is_form(content_type):
         pairs += decode_form(body)
     return build_base_string(method, base_string_uri(url), pairs)

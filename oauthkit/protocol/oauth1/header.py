@@ -12,8 +12,12 @@ from oauthkit.protocol.oauth1.encoding import decode_percent, percent_encode
 __all__ = ["build_authorization_header", "parse_authorization_header"]
 
 _SCHEME = re.compile(r"\s*oauth(?:\s+|$)", re.IGNORECASE)
-# name="value", the quotes optional as some servers write it; a comma inside quotes is the value's.
-_PARAMETER = re.compile(r'\s*([^\s=",]+)\s*=\s*(?:"([^"]*)"|([^\s",]*))\s*(?:,|$)')
+# name="value", the quotes optional as some servers write it; a comma inside quotes is the value's,
+# and so is a quote after a backslash. Empty elements do not matter (RFC 9110 §5.6.1).
+_PARAMETER = re.compile(
+    r'[\s,]*+([^\s=",]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s",]*+))\s*+(?:,|$)'
+)
+_QUOTED_PAIR = re.compile(r"\\(.)")
 
 
 def quote_realm(realm: str) -> str:
@@ -54,11 +58,11 @@ def parse_authorization_header(header: str) -> tuple[str | None, list[tuple[str,
     while position < len(header):
         found = _PARAMETER.match(header, position)
         if found is None:
-            if not header[position:].strip(" \t,"):
+            if not header[position:].strip(" \t\r\n,"):
                 break
             raise RequestError(f"malformed OAuth header at character {position}")
         name, quoted, bare = found.groups()
-        value = bare if quoted is None else quoted
+        value = bare if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
         if name.lower() == "realm":
             realm = value
         else:

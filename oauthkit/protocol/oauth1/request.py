@@ -6,12 +6,17 @@ import os
 import time
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 import attrs
 
 from oauthkit.errors import RequestError
-from oauthkit.protocol.oauth1.base_string import base_string_uri, build_base_string
+from oauthkit.protocol.oauth1.base_string import (
+    Pair,
+    base_string_uri,
+    build_base_string,
+    split_url,
+)
 from oauthkit.protocol.oauth1.encoding import FORM, decode_form, encode_form, is_form
 from oauthkit.protocol.oauth1.header import build_authorization_header
 from oauthkit.protocol.oauth1.signatures import SignatureMethod, body_hash, sign
@@ -71,7 +76,7 @@ def sign_request(
     *url* is the URL as it goes on the wire. *token* None signs with the client's credentials alone
     (two-legged, or a temporary credential request). *timestamp* (seconds since the epoch) and
     *nonce* are made where they are not given. *hash_body* adds ``oauth_body_hash`` where the body
-    is no form (OAuth Request Body Hash 1.0). Form bodies are signed; any other body is sent as it is.
+    is no form (OAuth Request Body Hash 1.0). Form bodies are signed; others are sent as they are.
 
     Raises RequestError where the placement has no room: a body that is no form, a method without a
     body; and ConfigurationError for a method or key that cannot sign.
@@ -94,9 +99,8 @@ def sign_request(
     if hash_body and not form:
         params["oauth_body_hash"] = body_hash(body, signature_method)
 
-    query = urlsplit(url).query
-    pairs: list[tuple[str | bytes, str | bytes]] = list(params.items())
-    pairs += decode_form(query)
+    pairs: list[Pair] = list(params.items())
+    pairs += decode_form(split_url(url).query)
     if form:
         pairs += decode_form(body)
     base_string = build_base_string(method, base_string_uri(url), pairs)
@@ -130,13 +134,13 @@ def _room_in_body(method: str, body: bytes, content_type: str | None) -> str:
         )
     if body and not is_form(content_type):
         raise RequestError(
-            f"the OAuth parameters go into a form body, and this body is {content_type or 'untyped'}: "
+            f"the OAuth parameters go into a form, and this body is {content_type or 'untyped'}: "
             "send a form, or declare placement header"
         )
     return content_type if content_type and is_form(content_type) else FORM
 
 
 def _append_to_query(url: str, encoded: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     query = f"{parts.query}&{encoded}" if parts.query else encoded
     return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
