@@ -37,19 +37,25 @@ def load_private_key(pem: str) -> PrivateKeyTypes:
     digest = _digest(pem)
     if (key := _CACHE.get(digest)) is not None:
         return key
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    # Here, not above: whoever has no RSA key never loads cryptography.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        load_pem_private_key,
+    )
 
+    fault = ""
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except TypeError:
-        raise ConfigurationError(
+        fault = (
             "the private key is encrypted: decrypt it first, "
             "for instance with `openssl pkey -in key.pem -out plain.pem`"
-        ) from None
+        )
     except (ValueError, UnsupportedAlgorithm):
-        # The parser's own message is dropped: it may quote what it could not read.
-        raise ConfigurationError(_what_is_wrong(pem)) from None
+        fault = _what_is_wrong(pem)
+    if key is None:
+        # Outside of the handler: the parser's own error may quote or hold what it could not read.
+        raise ConfigurationError(fault)
     while len(_CACHE) >= _CACHE_SIZE:
         _CACHE.pop(next(iter(_CACHE)), None)
     _CACHE[digest] = key

@@ -4,15 +4,15 @@ The fast path of request signing: header placement, standard parameters (RFC 584
 ``base_string`` and ``request`` say what a signature is; this module says it again in less time, and
 property tests hold the two against each other. Three observations carry it:
 
-* Most query strings are already in the form that the base string wants. One regular expression
+* Most query strings are already in the form that the base string wants. A regular expression
   proves that, and then no parameter is decoded or encoded one by one.
-* A base string encodes twice. Escaping what is canonical a second time only changes ``%``, ``=`` and
-  ``&``: three calls of ``str.replace`` for the whole string. While it is sorted, ``!`` stands
+* A base string encodes twice. Escaping what is canonical a second time only changes ``%``, ``=``
+  and ``&``: three calls of ``str.replace`` for the whole string. While it is sorted, ``!`` stands
   for ``=``: it sorts below every character that an encoded name can hold, so that sorting whole
   parameters sorts by name and then by value.
 * Within one token only nonce, time and signature change: the rest is a handful of constants. No
   parameter of a request falls between them, unless its name begins with ``oauth_``; such a
-  request takes the plain way.
+  request is sorted parameter by parameter.
 """
 
 from __future__ import annotations
@@ -24,9 +24,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from oauthkit.protocol.oauth1.base_string import build_base_uri
-from oauthkit.protocol.oauth1.encoding import encode_form, decode_form, percent_encode
+from oauthkit.protocol.oauth1.encoding import decode_form, encode_form, percent_encode
 from oauthkit.protocol.oauth1.header import quote_realm
-from oauthkit.protocol.oauth1.signatures import hash_name, load_rsa_signer, signing_key
+from oauthkit.protocol.oauth1.signatures import (
+    check_method,
+    hash_name,
+    load_rsa_signer,
+    signing_key,
+)
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -37,9 +42,9 @@ __all__ = ["HeaderSigner"]
 _ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[BCDF]|[89A-F][0-9A-F])"
 _WORD = rf"[A-Za-z0-9\-._~]*+(?:{_ESCAPE}[A-Za-z0-9\-._~]*+)*+"
 _IS_CANONICAL = re.compile(rf"{_WORD}={_WORD}(?:&{_WORD}={_WORD})*+").fullmatch
-# A path that needs no second thought: escaped twice, only "%" and "/" change.
+# A path of characters that stand for themselves: when it is encoded, only "%" and "/" change.
 _IS_PLAIN_PATH = re.compile(r"/[A-Za-z0-9\-._~/%]*+").fullmatch
-_MOST_ORIGINS = 256
+_MOST_STARTS = 256
 
 
 def _canonical(query: str | bytes) -> str:
@@ -55,7 +60,7 @@ class HeaderSigner:
     for a realm that no header can hold.
     """
 
-    __slots__ = ("_digest", "_head", "_item", "_origins", "_plaintext")
+    __slots__ = ("_digest", "_head", "_item", "_plaintext", "_starts")
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class HeaderSigner:
         rsa_key: str | None = None,
         realm: str | None = None,
     ) -> None:
+        check_method(signature_method)
         key = percent_encode(client_id)
         prefix = "" if realm is None else f"{quote_realm(realm)}, "
         twice = percent_encode(key)
@@ -90,10 +96,13 @@ class HeaderSigner:
         secrets = signing_key(client_secret, token_secret)
         self._plaintext = percent_encode(secrets) if signature_method == "PLAINTEXT" else None
         self._digest = _make_digest(secrets, signature_method, rsa_key)
-        self._origins: dict[tuple[str, str], str] = {}
+        # Method, scheme and authority -> how the base string begins, up to the path.
+        self._starts: dict[tuple[str, str, str], str] = {}
 
-    def sign_url(self, method: str, url: URL, form: bytes = b"", *, nonce: str, timestamp: str) -> str:
-        """Sign a request by its URL; see ``sign``."""
+    def sign_url(
+        self, method: str, url: URL, form: bytes = b"", *, nonce: str, timestamp: str
+    ) -> str:
+        """Sign a request by its URL, which names the host as the Host header does; see ``sign``."""
         return self.sign(
             method,
             url.scheme,
@@ -120,15 +129,21 @@ class HeaderSigner:
         """
         Return the value of the Authorization header field of one request.
 
-        *method* is in upper case; *scheme*, *authority* (the Host header field), *path* and *query*
-        are those that go on the wire; *form* is the form body, or empty. *nonce* holds unreserved
-        characters only.
+        *scheme*, *authority* (the Host header field), *path* and *query* are those that go on the
+        wire; *form* is the form body, or empty. *timestamp* is in digits (§3.3). Raises
+        RequestError for a URL that is not absolute HTTP.
         """
+        key = method, scheme, authority
+        start = self._starts.get(key) or self._remember(key)
+        twice = nonce
+        if not (nonce.isalnum() and nonce.isascii()):
+            nonce = percent_encode(nonce)
+            twice = percent_encode(nonce)
         first, second, third = self._head
         if self._plaintext is not None:
             return f'{first}{nonce}{second}{timestamp}{third}{self._plaintext}"'
         one, two, three = self._item
-        item = f"{one}{nonce}{two}{timestamp}{three}"
+        item = f"{one}{twice}{two}{timestamp}{three}"
         if form:
             text = form.decode() if form.isascii() else _canonical(form)
             query = f"{query}&{text}" if query else text
@@ -145,42 +160,41 @@ class HeaderSigner:
                     parts.append(item)
                     parts.sort()
                     item = "%26".join(parts)
-        origin = self._origins.get((scheme, authority)) or self._remember(scheme, authority)
         if _IS_PLAIN_PATH(path):
             path = path.replace("%", "%25").replace("/", "%2F")
         else:
             path = percent_encode(path or "/")
-        signature = self._digest(f"{method}&{origin}{path}&{item.replace('!', '%3D')}")
+        signature = self._digest(f"{start}{path}&{item.replace('!', '%3D')}")
         return f'{first}{nonce}{second}{timestamp}{third}{signature}"'
 
-    def _remember(self, scheme: str, authority: str) -> str:
-        origin = percent_encode(build_base_uri(scheme, authority, "/").removesuffix("/"))
-        if len(self._origins) >= _MOST_ORIGINS:
-            self._origins.clear()
-        self._origins[scheme, authority] = origin
-        return origin
+    def _remember(self, key: tuple[str, str, str]) -> str:
+        method, scheme, authority = key
+        origin = build_base_uri(scheme, authority, "/").removesuffix("/")
+        start = f"{percent_encode(method.upper())}&{percent_encode(origin)}"
+        if len(self._starts) >= _MOST_STARTS:
+            self._starts.clear()
+        self._starts[key] = start
+        return start
 
 
 def _merge(parts: list[str], item: str) -> str:
-    """Sort where a parameter of the request may fall among ours; its own signature is not signed."""
+    """Sort one by one where a parameter may fall among ours; a signature in it is not signed."""
     parts = [part for part in parts if not part.startswith("oauth_signature!")]
     parts += item.split("%26")
     parts.sort()
     return "%26".join(parts)
 
 
-def _make_digest(
-    secrets: str, signature_method: str, rsa_key: str | None
-) -> Callable[[str], str]:
-    """Return the function from a base string to its signature, encoded for the header."""
-    if signature_method.startswith("RSA"):
-        rsa = load_rsa_signer(rsa_key or "", signature_method)
+def _make_digest(secrets: str, method: str, rsa_key: str | None) -> Callable[[str], str]:
+    """Return the function from base strings to their signatures, encoded for the header."""
+    if method.startswith("RSA"):
+        rsa = load_rsa_signer(rsa_key, method)
 
         def sign_rsa(base_string: str) -> str:
             return _encode_base64(rsa(base_string.encode()))
 
         return sign_rsa
-    key, name = secrets.encode(), hash_name(signature_method)
+    key, name = secrets.encode(), hash_name(method)
 
     def sign_hmac(base_string: str) -> str:
         return _encode_base64(hmac.digest(key, base_string.encode(), name))
