@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-from oauthkit.errors import CallbackError, OAuthError
+from oauthkit.errors import CallbackError, OAuthError, mask
 from oauthkit.protocol.oauth1.encoding import decode_form
-from oauthkit.protocol.shape import describe_shape
+from oauthkit.protocol.shape import describe_shape, list_names
 
 __all__ = ["parse_authorization_response", "parse_refusal", "parse_token_response"]
 
+_CREDENTIALS = ("oauth_token", "oauth_token_secret")
+# In a challenge: name="value" or name=value, whatever stands around them.
+_PROBLEM = re.compile(r'\b(oauth_problem(?:_advice)?)\s*+=\s*+(?:"([^"]*+)"|([^\s",&]*+))')
+_LONGEST_CODE = 200
+_LONGEST_DESCRIPTION = 1000
+# What stands in decoded text for octets that are no text.
+_NO_TEXT = "\ufffd"
+
+
+def _octets(text: str | bytes) -> bytes:
+    """Return octets of whatever came over the network, lone surrogates included."""
+    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
+
+
+def _text(octets: str | bytes) -> str:
+    """Return text that can be printed and stored, lone surrogates replaced."""
+    return _octets(octets).decode(errors="replace")
+
 
 def _pairs(text: str | bytes) -> dict[str, str]:
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in decode_form(text)}
+    return {_text(name): _text(value) for name, value in decode_form(_octets(text).strip())}
+
+
+def _json_object(body: str | bytes) -> dict[str, Any] | None:
+    text = _text(body)
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return cast("dict[str, Any]", json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def parse_token_response(body: str | bytes) -> dict[str, str]:
@@ -22,18 +50,18 @@ def parse_token_response(body: str | bytes) -> dict[str, str]:
     Read the credentials that a server answered with (RFC 5849 §2.1 and §2.3), by content.
 
     The form that the RFC asks for, whatever the label says, or a JSON object of the same members
-    (some servers send that). Raises OAuthError where it holds no ``oauth_token`` and
-    ``oauth_token_secret``; its text gives length and shape, never content.
+    (some servers send that). White space around the form does not matter. Raises OAuthError where
+    it holds no ``oauth_token`` and ``oauth_token_secret`` that are text; the error gives length and
+    shape, never content.
     """
-    values = _json_object(body)
-    if values is None:
-        values = _pairs(body)
-    absent = [name for name in ("oauth_token", "oauth_token_secret") if name not in values]
+    values = _members(body)
+    absent = [name for name in _CREDENTIALS if _NO_TEXT in values.get(name, _NO_TEXT)]
     if absent or not values["oauth_token"]:
-        size = len(body.encode() if isinstance(body, str) else body)
+        size = len(_octets(body))
         shape = describe_shape(body)
         raise OAuthError(
-            f"the answer holds no {' and no '.join(absent) or 'oauth_token'}: {size} bytes, {shape}",
+            f"the answer holds no {' and no '.join(absent) or 'oauth_token'}: "
+            f"{size} bytes, {shape}",
             error="invalid_response",
             length=size,
             shape=shape,
@@ -41,47 +69,52 @@ def parse_token_response(body: str | bytes) -> dict[str, str]:
     return values
 
 
-def _json_object(body: str | bytes) -> dict[str, str] | None:
-    text = body if isinstance(body, str) else body.decode(errors="replace")
-    if not text.lstrip().startswith("{"):
-        return None
+def _members(body: str | bytes) -> dict[str, str]:
+    found = _json_object(body)
+    if found is None:
+        return _pairs(body)
+    values: dict[str, str] = {}
+    for name, value in found.items():
+        if isinstance(value, str):
+            values[_text(name)] = _text(value)
+        elif value is not None and name not in _CREDENTIALS:
+            # A token that is no string is none; what else is no string stays readable as JSON.
+            values[_text(name)] = _dump(value)
+    return values
+
+
+def _dump(value: Any) -> str:
     try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    # A token that is no string is none; what else is no string stays readable as JSON.
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in found.items()
-        if isinstance(value, str) or (value is not None and not name.startswith("oauth_"))
-    }
+        return json.dumps(value)
+    except RecursionError:  # writing takes more of the stack than reading did
+        return _NO_TEXT
 
 
 def parse_authorization_response(url: str) -> dict[str, str]:
     """
-    Read the redirect back from the authorization endpoint: all members of its query (RFC 5849 §2.2).
+    Read the redirect back from the authorization endpoint: its query's members (RFC 5849 §2.2).
 
     Raises CallbackError with ``error="access_denied"`` where the user refused (``denied``, as some
-    servers say it, or ``oauth_problem=permission_denied``), and ``invalid_response`` where there
-    is no ``oauth_token``. Whose token it is, and whether a verifier is there, the caller checks.
+    servers say it, or ``oauth_problem=permission_denied``), with the server's own code for any
+    other ``oauth_problem``, and with ``invalid_response`` where there is no ``oauth_token``. Whose
+    token it is, and whether a verifier is there, the caller checks.
     """
-    values = _pairs(urlsplit(url).query)
+    values = _pairs(url.partition("#")[0].partition("?")[2])
     problem = values.get("oauth_problem")
     if "denied" in values or problem in ("permission_denied", "user_refused"):
         raise CallbackError(
             "the user refused: there is no token to fetch. Start again with fetch_request_token() "
-            "if he asks for it",
+            "if they ask for it",
             error="access_denied",
         )
     if problem is not None:
-        raise CallbackError(
-            f"the authorization endpoint reports a problem: {problem[:200]!r}", error=problem[:200]
-        )
-    if not values.get("oauth_token"):
-        names = ", ".join(sorted(name[:40] for name in values)[:10]) or "nothing"
+        secrets = [values.get("oauth_token"), values.get("oauth_verifier")]
+        code = mask(_told(problem, _LONGEST_CODE), secrets) or "unknown"
+        raise CallbackError(f"the authorization endpoint reports a problem: {code!r}", error=code)
+    if _NO_TEXT in (values.get("oauth_token") or _NO_TEXT):
         raise CallbackError(
             "the callback holds no oauth_token: pass the whole URL that the user came back to. "
-            f"Its query holds: {names}",
+            f"Its query holds: {list_names(sorted(values)) or 'nothing'}",
             error="invalid_response",
         )
     return values
@@ -95,26 +128,39 @@ def parse_refusal(body: str | bytes, www_authenticate: str = "") -> tuple[str | 
     ``error_description`` or ``message`` in JSON, and ``oauth_problem`` with
     ``oauth_problem_advice`` in a form or in *www_authenticate* (OAuth Problem Reporting). The
     result is (None, None) where there is nothing of that kind.
+
+    Characters that cannot be printed are replaced. Long texts end at a space, so that no secret is
+    cut in two: the caller masks those that were sent.
     """
-    text = body if isinstance(body, str) else body.decode(errors="replace")
-    if text.lstrip().startswith("{"):
-        try:
-            found: dict[str, Any] = json.loads(text)
-        except (ValueError, RecursionError):
-            return None, None
-        listed = found.get("errors")
-        if isinstance(listed, list) and listed and isinstance(listed[0], dict):
-            found = cast("dict[str, Any]", listed[0])
-        code = found.get("code", found.get("error"))
-        told = found.get("error_description", found.get("message"))
-        if isinstance(code, dict):
-            code, told = code.get("code", code.get("status")), code.get("message", told)
-        if isinstance(code, (str, int)):
-            return str(code)[:200], told[:1000] if isinstance(told, str) else None
+    found = _json_object(body)
+    code, description = (None, None) if found is None else _refusal_in_json(found)
+    if not code:
+        values = _pairs(body) if found is None else {}
+        for name, quoted, bare in _PROBLEM.findall(_text(www_authenticate)):
+            values.setdefault(name, _pairs(f"{name}={quoted or bare}").get(name, ""))
+        code, description = values.get("oauth_problem"), values.get("oauth_problem_advice")
+    if not code:
         return None, None
-    for source in (text, www_authenticate.replace('"', "").replace(", ", "&").replace(" ", "&")):
-        values = _pairs(source)
-        if problem := values.get("oauth_problem"):
-            advice = values.get("oauth_problem_advice")
-            return problem[:200], advice[:1000] if advice else None
-    return None, None
+    return _told(code, _LONGEST_CODE), _told(description or "", _LONGEST_DESCRIPTION) or None
+
+
+def _refusal_in_json(found: dict[str, Any]) -> tuple[str | None, str | None]:
+    listed: Any = found.get("errors")
+    if isinstance(listed, list) and listed and isinstance(listed[0], dict):
+        found = cast("dict[str, Any]", listed[0])
+    code: Any = found.get("code", found.get("error"))
+    told: Any = found.get("error_description", found.get("message"))
+    if isinstance(code, dict):
+        inner = cast("dict[str, Any]", code)
+        code, told = inner.get("code", inner.get("status")), inner.get("message", told)
+    if isinstance(code, bool) or not isinstance(code, (str, int)):
+        return None, None
+    return str(code), told if isinstance(told, str) else None
+
+
+def _told(text: str, limit: int) -> str:
+    """Return *text* as it may be shown: printable, at most *limit* characters, in whole words."""
+    text = "".join(c if c.isprintable() else _NO_TEXT for c in _text(text))
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit].rpartition(' ')[0]} …".lstrip()
