@@ -1,0 +1,329 @@
+"""What the three clients share: the verbs, the middleware, the token, opening and closing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import (
+    ClientMiddlewareType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientWebSocketResponse,
+    DummyCookieJar,
+    hdrs,
+)
+from yarl import URL
+
+from oauthkit.clients.requests import PendingRequest
+from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
+from oauthkit.protocol.origins import Origin, origin_of, parse_origin
+from oauthkit.tokens.grants import Grant, GrantSource, grant_of
+from oauthkit.tokens.stores import GrantKey, MemoryStore
+from oauthkit.transport.fence import Fence
+from oauthkit.transport.sessions import SessionHolder
+from oauthkit.transport.signing import KeptCookies, Signing
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from oauthkit.protocol.token import Token
+    from oauthkit.provider import Provider
+    from oauthkit.transport.seams import Signer
+
+__all__ = ["Client", "OAuthRequest"]
+
+
+class OAuthRequest(ClientRequest):
+    """A request class for ``ClientSession(request_class=OAuthRequest)``: accepted, not needed."""
+
+
+class Client:
+    """
+    An HTTP client whose requests carry a token; the base of the clients that ``connect()`` builds.
+
+    It may be made outside an event loop, does nothing until it is used, and lives on the loop of
+    its first I/O. Used on another one while the first is open, it raises LoopError.
+
+    The verbs take aiohttp's keywords. A path is relative to the provider's ``api_base``; an
+    absolute URL must lie inside the declared origins, or ForeignOriginError is raised before
+    anything is sent. A request that cannot be signed raises RequestError. ``cookies=`` and a Cookie
+    header are sent as they are passed; cookies of a jar are sent only by a client that was made
+    with ``cookies=True``.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cookies",
+        "_deadline",
+        "_extra_origins",
+        "_grant",
+        "_initial_token",
+        "_provider",
+        "_sessions",
+        "_verbs",
+    )
+
+    def __init__(
+        self,
+        provider: Provider[Any] | None,
+        session: ClientSession | None,
+        *,
+        token: Token | None,
+        origins: Iterable[str],
+        cookies: bool,
+        trust_env: bool,
+        deadline: float,
+    ) -> None:
+        self._provider = provider
+        self._sessions = SessionHolder(session, cookies, trust_env)
+        self._initial_token = token
+        plain = provider.plain_http_hosts if provider is not None else ()
+        self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in origins)
+        self._cookies = cookies
+        self._deadline = deadline
+        # Made on first use: a service makes clients by the thousand, and most do one thing.
+        self._grant: Grant | None = None
+        self._verbs: Signing | None = None
+
+    # What the kinds of clients say of themselves.
+
+    if TYPE_CHECKING:
+
+        def _grant_key(self) -> GrantKey: ...
+        def _make_signer(self) -> Signer: ...
+        def _read_token(self, members: Mapping[str, Any]) -> Token: ...
+
+    # The parts, wired on first use.
+
+    @property
+    def _the_grant(self) -> Grant:
+        grant = self._grant
+        if grant is None:
+            grant = self._grant = grant_of(MemoryStore(), self._grant_key())
+            if self._initial_token is not None:
+                grant.assign(self._initial_token)
+        return grant
+
+    @property
+    def _all_origins(self) -> tuple[Origin, ...]:
+        declared = self._provider.token_origins if self._provider is not None else ()
+        return (*declared, *self._extra_origins)
+
+    def _wire(self) -> Signing:
+        source = GrantSource(self._the_grant, self._deadline)
+        self._verbs = Signing(
+            fence=Fence.around(self._all_origins, source),
+            signer=self._make_signer(),
+            cookies=self._cookies,
+            verb=True,
+        )
+        return self._verbs
+
+    # Public: what a client is.
+
+    @property
+    def provider(self) -> Provider[Any] | None:
+        """The declaration that the client was made from; None for a class used without one."""
+        return self._provider
+
+    @property
+    def token(self) -> Token | None:
+        """
+        The token in memory; reading never asks a store.
+
+        Setting takes a mapping under the wire names, and raises CredentialsError for one that is
+        no token. None clears.
+        """
+        return self._initial_token if self._grant is None else self._grant.token
+
+    @token.setter
+    def token(self, members: Mapping[str, Any] | None) -> None:
+        self._the_grant.assign(None if members is None else self._read_token(members))
+
+    @property
+    def middleware(self) -> ClientMiddlewareType:
+        """
+        The same signing for a session of your own: ``ClientSession(middlewares=[…])``.
+
+        Requests to the declared origins are signed, and carry no cookies unless the client was made
+        with ``cookies=True``; requests elsewhere pass untouched. Raises ConfigurationError for a
+        client without declared origins.
+        """
+        verbs = self._verbs or self._wire()
+        if not verbs.fence.origins:
+            raise ConfigurationError(
+                "which origins may the token go to? Pass origins=['https://…'] when the client is "
+                "made: its middleware sees every request of the session"
+            )
+        return Signing(fence=verbs.fence, signer=verbs.signer, cookies=self._cookies)
+
+    @property
+    def session(self) -> ClientSession:
+        """The session in use: the one that was passed, or the client's own (needs a loop)."""
+        return self._sessions.get()
+
+    async def __aenter__(self) -> Self:
+        """Return the client; nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """
+        Wait for flights in progress, then close the session that the client made, if it made one.
+
+        A token that is on its way is kept, not thrown away. A session that was passed stays open.
+        """
+        if self._grant is not None:
+            await self._grant.flights.settle()
+        await self._sessions.close()
+
+    # Public: the verbs.
+
+    def request(self, method: str, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed request; *kwargs* are those of ``aiohttp.ClientSession.request``."""
+        return PendingRequest(self._request(method, url, kwargs))
+
+    def get(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed GET request."""
+        return PendingRequest(self._request("GET", url, kwargs))
+
+    def options(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed OPTIONS request."""
+        return PendingRequest(self._request("OPTIONS", url, kwargs))
+
+    def head(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed HEAD request; it follows no redirects unless asked to, as in aiohttp."""
+        kwargs.setdefault("allow_redirects", False)
+        return PendingRequest(self._request("HEAD", url, kwargs))
+
+    def post(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed POST request."""
+        return PendingRequest(self._request("POST", url, kwargs))
+
+    def put(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed PUT request."""
+        return PendingRequest(self._request("PUT", url, kwargs))
+
+    def patch(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed PATCH request."""
+        return PendingRequest(self._request("PATCH", url, kwargs))
+
+    def delete(self, url: str | URL, **kwargs: Any) -> PendingRequest[ClientResponse]:
+        """Send a signed DELETE request."""
+        return PendingRequest(self._request("DELETE", url, kwargs))
+
+    def ws_connect(
+        self, url: str | URL, **kwargs: Any
+    ) -> PendingRequest[ClientWebSocketResponse[bool]]:
+        """
+        Open a WebSocket with a signed handshake (RFC 6455 §4.1); ``wss`` counts as ``https``.
+
+        *kwargs* are those of ``aiohttp.ClientSession.ws_connect``.
+        """
+        return PendingRequest(self._ws_connect(url, kwargs))
+
+    async def _request(self, method: str, url: str | URL, kwargs: dict[str, Any]) -> ClientResponse:
+        signing, target = self._prepare(url, kwargs)
+        outer = kwargs.pop("middlewares", None) or ()
+        return await self._sessions.get().request(
+            method, target, middlewares=(*outer, signing), **kwargs
+        )
+
+    async def _ws_connect(
+        self, url: str | URL, kwargs: dict[str, Any]
+    ) -> ClientWebSocketResponse[bool]:
+        signing, target = self._prepare(url, kwargs)
+        outer = kwargs.pop("middlewares", None) or ()
+        session = self._sessions.get()
+        # aiohttp's ws_connect() takes no middlewares; a session does.
+        once = ClientSession(
+            connector=session.connector,
+            connector_owner=False,
+            cookie_jar=session.cookie_jar if self._cookies else DummyCookieJar(),
+            headers=session.headers,
+            trust_env=session.trust_env,
+            timeout=session.timeout,
+            middlewares=(*outer, signing),
+        )
+        try:
+            socket: ClientWebSocketResponse[bool] = await once.ws_connect(target, **kwargs)
+        finally:
+            once.detach()
+        return socket
+
+    def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[Signing, URL]:
+        """Find the URL, check it against the fence, and choose what signs the request."""
+        signing = self._verbs or self._wire()
+        fence = signing.fence
+        target = self._resolve(url)
+        kept = None
+        if "headers" in kwargs or "cookies" in kwargs or "auth" in kwargs:
+            kept = _check_headers(kwargs, target)
+        if fence.find(target) is None:
+            if self._provider is not None or self._extra_origins:
+                whose = self._provider.name if self._provider is not None else ""
+                raise ForeignOriginError(origin_of(target), fence.origins, provider=whose)
+            # A class used without provider and origins: what its caller asks for is declared, once.
+            asked = _secure_origin(target)
+            fence = Fence.around((asked,), GrantSource(self._the_grant, self._deadline))
+            return signing.evolve(fence=fence, kept=kept), target
+        return (signing if kept is None else signing.evolve(fence=fence, kept=kept)), target
+
+    def _resolve(self, url: str | URL) -> URL:
+        """Return the absolute URL; a relative one is appended to ``api_base``."""
+        if isinstance(url, str):
+            if url.startswith("//"):
+                raise RequestError(
+                    "a URL that begins with // names a host and no scheme: write https://… in full"
+                )
+            target = URL(url)
+        else:
+            target = url
+        if target.absolute and target.raw_host:
+            return target
+        base = self._provider.api_base if self._provider is not None else None
+        if base is None or target.scheme or target.raw_host:
+            raise RequestError(
+                "pass an absolute URL (https://…): there is no api_base to put this one after"
+                if base is None
+                else "pass an absolute URL (https://host/…) or a path (/…)"
+            )
+        path = str(target)
+        joint = "" if path.startswith(("?", "#")) else "/"
+        return URL(base.rstrip("/") + joint + path.lstrip("/"), encoded=not isinstance(url, str))
+
+
+def _secure_origin(url: URL) -> Origin:
+    try:
+        return parse_origin(origin_of(url))
+    except ConfigurationError as exc:
+        raise RequestError(str(exc)) from None
+
+
+def _check_headers(kwargs: Mapping[str, Any], target: URL) -> KeptCookies | None:
+    """Refuse a second Authorization, and note the cookies that the caller passed himself."""
+    headers = kwargs.get("headers") or ()
+    items = headers.items() if isinstance(headers, Mapping) else tuple(headers)
+    given = {str(name).lower(): str(value) for name, value in items}
+    if kwargs.get("auth") is not None or "authorization" in given:
+        raise RequestError(
+            "the client writes the Authorization header itself: leave out auth= and the header, or "
+            "use a session of your own without the client's middleware"
+        )
+    cookies = kwargs.get("cookies")
+    if not cookies and hdrs.COOKIE.lower() not in given:
+        return None
+    names = cookies.keys() if isinstance(cookies, Mapping) else (name for name, _ in cookies or ())
+    segments = (segment.strip() for segment in given.get("cookie", "").split(";"))
+    return KeptCookies(target.raw_host, frozenset(names), frozenset(filter(None, segments)))

@@ -1,0 +1,103 @@
+"""One value for every kind of token, under its wire names (RFC 5849 §2.3, RFC 6749 §5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from oauthkit.errors import CredentialsError
+
+__all__ = ["Token"]
+
+# What a repr may show. Everything else is masked: an unknown member may be somebody's secret.
+_SHOWN = frozenset(
+    {
+        "expires_at",
+        "expires_in",
+        "oauth_callback_confirmed",
+        "scope",
+        "screen_name",
+        "token_type",
+        "user_id",
+    }
+)
+
+
+def _read_only(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(members))
+
+
+@attrs.frozen(repr=False, eq=False, slots=True)
+class Token(Mapping[str, Any]):
+    """
+    A token as a read-only mapping under the wire names; equal to a mapping of the same members.
+
+    ``token["oauth_token"]``, ``token["oauth_token_secret"]`` and whatever else the server sent
+    (RFC 5849 §2.3). The repr shows the names and hides every value that could be secret. JSON takes
+    ``dict(token)``.
+    """
+
+    _members: Mapping[str, Any] = attrs.field(factory=dict, converter=_read_only)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a member under its wire name; raises KeyError where there is none."""
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the wire names, in the order in which they came."""
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        """Return the number of members."""
+        return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by members."""
+        if isinstance(other, Token):
+            return dict(self._members) == dict(other._members)
+        if isinstance(other, Mapping):
+            return dict(self._members) == dict(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        """Hash by the names and the values that are text."""
+        return hash(frozenset((k, v) for k, v in self._members.items() if isinstance(v, str)))
+
+    def __repr__(self) -> str:
+        """Show the names, and the values of those that are no secret."""
+        shown = ", ".join(
+            f"{name}={value!r}" if name in _SHOWN else f"{name}=***"
+            for name, value in self._members.items()
+        )
+        return f"Token({shown})"
+
+    def __reduce__(self) -> tuple[type[Token], tuple[dict[str, Any]]]:
+        """Pickle and copy by members."""
+        return Token, (dict(self._members),)
+
+
+def oauth1_token(members: Mapping[str, Any], *, whose: str) -> Token:
+    """
+    Check the members of an OAuth 1.0a token and return it.
+
+    ``oauth_secret`` is read as ``oauth_token_secret``: both spellings are in circulation. Raises
+    CredentialsError, naming *whose* token it is, where one of the two is missing or is no text.
+    """
+    known = dict(members)
+    if "oauth_secret" in known:
+        known.setdefault("oauth_token_secret", known.pop("oauth_secret"))
+    faults = []
+    for name in ("oauth_token", "oauth_token_secret"):
+        value = known.get(name)
+        if value is None:
+            faults.append(("missing", name, "both members come with every answer; keep them"))
+        elif not isinstance(value, str):
+            faults.append(("invalid", name, f"expected text, got {type(value).__name__}"))
+        elif name == "oauth_token" and not value:
+            faults.append(("invalid", name, "it is empty"))
+    if faults:
+        raise CredentialsError(whose, faults, source="token")
+    return Token(known)

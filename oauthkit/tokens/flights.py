@@ -1,0 +1,97 @@
+"""Work that many wait for: one flight at a time, shielded from its waiters, bound to one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from oauthkit.errors import LoopError
+
+__all__ = ["Flights", "LoopBinding"]
+
+T = TypeVar("T")
+
+# The event loop keeps tasks weakly: a flight must end even when all who waited have gone.
+_IN_FLIGHT: set[asyncio.Task[Any]] = set()
+
+
+@attrs.define(eq=False)
+class LoopBinding:
+    """
+    The event loop that an object lives on: that of its first I/O.
+
+    It moves to another loop once that one is closed.
+    """
+
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+
+    def enter(self) -> asyncio.AbstractEventLoop:
+        """Return the running loop; raises LoopError if the object lives on another open one."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise LoopError(
+                    "this client did its first I/O on another event loop, which is still open: "
+                    "make a client per loop, or close that loop first"
+                )
+            self._loop = loop
+        return loop
+
+
+@attrs.define(eq=False)
+class Flights(Generic[T]):
+    """
+    At most one shared flight, and any number of single ones; nobody's cancellation ends one.
+
+    A flight is a task in an empty context. Its failure reaches every waiter, and the next caller
+    starts a new one.
+    """
+
+    _binding: LoopBinding = attrs.field(factory=LoopBinding, init=False)
+    _shared: asyncio.Task[T] | None = attrs.field(default=None, init=False)
+    _flying: set[asyncio.Task[T]] = attrs.field(factory=set, init=False)
+
+    async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Wait for the flight in progress, or start one. Raises what the flight raises."""
+        self._binding.enter()
+        task = self._shared
+        if task is None or task.done() or task.get_loop().is_closed():
+            task = self._shared = self._launch(start())
+        return await asyncio.shield(task)
+
+    async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
+        try:
+            self._binding.enter()
+        except BaseException:
+            coroutine.close()
+            raise
+        return await asyncio.shield(self._launch(coroutine))
+
+    async def settle(self) -> None:
+        """Wait until nothing is in flight; failures are their waiters' business."""
+        loop = asyncio.get_running_loop()
+        while flying := [t for t in self._flying if t.get_loop() is loop and not t.done()]:
+            await asyncio.wait(flying)
+
+    def _launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        loop = asyncio.get_running_loop()
+        # An empty context: who comes first must not lend the others his context variables.
+        task = loop.create_task(coroutine, context=Context())
+        self._flying.add(task)
+        _IN_FLIGHT.add(task)
+        task.add_done_callback(self._landed)
+        return task
+
+    def _landed(self, task: asyncio.Task[T]) -> None:
+        self._flying.discard(task)
+        _IN_FLIGHT.discard(task)
+        if self._shared is task:
+            self._shared = None
+        if not task.cancelled():
+            # Retrieved here: when every waiter has gone, asyncio would log it with its traceback.
+            task.exception()

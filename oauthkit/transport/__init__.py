@@ -1,0 +1,1 @@
+"""The only code that talks: sessions, the caller of protocol endpoints, the signing middleware."""

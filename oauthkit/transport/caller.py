@@ -1,0 +1,163 @@
+"""Calls protocol endpoints: bounded in time and size, never redirected, never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+
+import attrs
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    hdrs,
+)
+from yarl import URL
+
+from oauthkit.errors import OAuthError, UnreachableError
+from oauthkit.transport.seams import Answer
+from oauthkit.transport.sessions import SessionHolder
+
+__all__ = ["ServerCaller"]
+
+FORM = "application/x-www-form-urlencoded"
+_CHUNK = 16 * 1024
+# What aiohttp computes for this one request; everything else on it must be ours.
+_OF_THE_MESSAGE = frozenset({"host", "content-length", "transfer-encoding"})
+
+
+@attrs.define(eq=False, kw_only=True)
+class ServerCaller:
+    """
+    Call protocol endpoints of authorization servers on a client's session.
+
+    A request carries the headers that it is given, ``Accept-Encoding: identity`` and nothing else:
+    no cookies, no default headers, no middlewares of the session. It is not redirected, and not
+    sent again by aiohttp when a connection drops. *deadline* (seconds) is for the whole call,
+    *answer_limit* (bytes) for the body after decompression.
+    """
+
+    sessions: SessionHolder
+    deadline: float
+    answer_limit: int
+
+    async def call(
+        self, method: str, url: str, *, form: str | None = None, headers: Mapping[str, str]
+    ) -> Answer:
+        """
+        Send one request and read the answer, whatever its status.
+
+        Raises UnreachableError where there is none within the deadline, OAuthError where it is too
+        large or not what its Content-Encoding says.
+        """
+        endpoint = str(URL(url, encoded=True).with_query(None).with_user(None))
+        try:
+            async with asyncio.timeout(self.deadline):
+                return await self._call(endpoint, method, url, form, headers)
+        except TimeoutError:  # of aiohttp, it would quote the URL
+            raise UnreachableError(
+                f"{endpoint} did not answer within {self.deadline:g} s",
+                endpoint=endpoint,
+                deadline=self.deadline,
+            ) from None
+        except (ClientError, OSError) as error:
+            raise UnreachableError(
+                f"{endpoint} could not be reached, or hung up: {type(error).__name__}",
+                endpoint=endpoint,
+            ) from _without_url(error)
+
+    async def _call(
+        self, endpoint: str, method: str, url: str, form: str | None, headers: Mapping[str, str]
+    ) -> Answer:
+        sent = {**headers, hdrs.ACCEPT_ENCODING: "identity"}
+        if form is not None:
+            sent[hdrs.CONTENT_TYPE] = FORM
+        async with self.sessions.get().request(
+            method,
+            URL(url, encoded=True),
+            data=None if form is None else form.encode(),
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=False,
+            timeout=None,
+            middlewares=(_Once(sent),),
+        ) as response:
+            body = await self._read(endpoint, response)
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(endpoint=endpoint, status=response.status, headers=found, body=body)
+
+    async def _read(self, endpoint: str, response: ClientResponse) -> bytes:
+        inflater = _Inflater(response.headers.get(hdrs.CONTENT_ENCODING, ""))
+        body = b""
+        try:
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                body += inflater.inflate(chunk, self.answer_limit + 1 - len(body))
+                if len(body) > self.answer_limit:
+                    raise ValueError(f"is larger than answer_limit, {self.answer_limit} bytes")
+            inflater.finish()
+        except ValueError as error:
+            response.close()
+            raise OAuthError(
+                f"the answer of {endpoint} {error} (status {response.status}, "
+                f"{response.content_type})",
+                error="invalid_response",
+                endpoint=endpoint,
+                status=response.status,
+                content_type=response.content_type,
+            ) from None
+        return body
+
+
+def _without_url(error: BaseException) -> BaseException | None:
+    """Drop the exceptions of aiohttp that quote URL or headers of the request they failed at."""
+    return error if isinstance(error, (ClientConnectionError, OSError)) else None
+
+
+@attrs.define(eq=False)
+class _Once:
+    """Let a request through once, with exactly these headers; a second sending is refused."""
+
+    _headers: Mapping[str, str]
+    _sent: bool = False
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if self._sent:
+            # aiohttp sends a GET again when a kept-alive connection turns out to be closed.
+            raise ClientConnectionError("the connection was closed; the request is not sent again")
+        self._sent = True
+        for name in {name for name in request.headers if name.lower() not in _OF_THE_MESSAGE}:
+            del request.headers[name]
+        request.headers.update(self._headers)
+        return await handler(request)
+
+
+class _Inflater:
+    """Undo a Content-Encoding, never making more than is asked for (RFC 9110 §8.4)."""
+
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().lower()
+        self._known = name in ("", "identity", "gzip", "x-gzip", "deflate")
+        self._stream = None
+        if name in ("gzip", "x-gzip"):
+            self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        elif name == "deflate":
+            self._stream = zlib.decompressobj()
+
+    def inflate(self, chunk: bytes, most: int) -> bytes:
+        """Return at most *most* octets more; raises ValueError for what cannot be read."""
+        if not self._known:
+            raise ValueError("came with a Content-Encoding that was not asked for")
+        if self._stream is None:
+            return chunk
+        try:
+            return self._stream.decompress(chunk, most)
+        except zlib.error:
+            raise ValueError("is not what its Content-Encoding says") from None
+
+    def finish(self) -> None:
+        """Raise ValueError if there should be more to come."""
+        if self._stream is not None and not self._stream.eof:
+            raise ValueError("was cut short")

@@ -1,0 +1,214 @@
+"""Signs aiohttp requests with OAuth 1.0a, in the header, the body or the query (RFC 5849 §3.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import attrs
+from aiohttp import ClientRequest, ClientResponse, hdrs
+from aiohttp.payload import BytesPayload, IOBasePayload, Payload
+from yarl import URL
+
+from oauthkit.errors import RequestError
+from oauthkit.protocol.keys import is_parsed, load_private_key
+from oauthkit.protocol.oauth1 import (
+    HeaderSigner,
+    Placement,
+    SignatureMethod,
+    generate_nonce,
+    is_form,
+    sign_request,
+)
+from oauthkit.protocol.token import Token
+from oauthkit.transport.seams import Undo
+
+__all__ = ["Clock", "OAuth1Signer", "prepare_key"]
+
+# A server's Date has a resolution of one second and the way back takes time; services accept
+# timestamps that are minutes off. A clock that is off by less was not what they refused.
+_SMALLEST_CORRECTION = 30
+FORM = "application/x-www-form-urlencoded"
+_WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+
+
+@attrs.define(eq=False)
+class Clock:
+    """Timestamps for signatures: a clock, corrected by a server's Date (RFC 9110 §6.6.1)."""
+
+    now: Callable[[], float] = time.time
+    offset: float = 0.0
+
+    def timestamp(self) -> str:
+        """Return seconds since the epoch as ``oauth_timestamp`` wants them (RFC 5849 §3.3)."""
+        return str(int(self.now() + self.offset))
+
+    def correct(self, date: str | None) -> bool:
+        """Take over the time of a Date header field; say whether that changed anything."""
+        try:
+            theirs = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return False
+        offset = theirs - self.now()
+        if abs(offset - self.offset) < _SMALLEST_CORRECTION:
+            return False
+        self.offset = offset
+        return True
+
+
+async def prepare_key(rsa_key: str | None) -> None:
+    """Parse a private key in a thread, unless this process has done it: it takes milliseconds."""
+    if rsa_key is not None and not is_parsed(rsa_key):
+        await asyncio.to_thread(load_private_key, rsa_key)
+
+
+@attrs.define(eq=False, kw_only=True)
+class OAuth1Signer:
+    """
+    Sign requests with one client's credentials and whatever token comes with them.
+
+    Form bodies are signed; all others are sent as they are, and with *hash_body* their hash is
+    signed. A request that has no room for the parameters in its body, where they are declared to
+    go, carries them in the header, which RFC 5849 §3.5 prefers. The header is written by the fast
+    path, everything else by the plain one.
+    """
+
+    client_id: str
+    client_secret: str = attrs.field(repr=False)
+    rsa_key: str | None = attrs.field(repr=False)
+    signature_method: SignatureMethod
+    placement: Placement = "header"
+    realm: str | None = None
+    hash_body: bool = False
+    correct_clock: bool = False
+    clock: Clock = attrs.field(factory=Clock)
+    nonce: Callable[[], str] = generate_nonce
+    _token: Token | None = attrs.field(default=None, init=False, repr=False)
+    _header: HeaderSigner | None = attrs.field(default=None, init=False, repr=False)
+
+    async def sign(self, request: ClientRequest, token: Token) -> Undo | None:
+        """Sign *request* in place; see ``Signer``."""
+        body = request.body
+        content_type = request.headers.get(hdrs.CONTENT_TYPE)
+        octets = b""
+        if body and (self.hash_body or is_form(content_type)):
+            octets = await _read(request, body)
+        placement = self._place(request, content_type)
+        if placement == "header" and not self.hash_body:
+            header = self._header
+            if header is None or token is not self._token:
+                header = await self._prepare(token)
+            url = request.url
+            request.headers[hdrs.AUTHORIZATION] = header.sign(
+                request.method,
+                url.scheme,
+                request.headers[hdrs.HOST],
+                url.raw_path,
+                url.raw_query_string,
+                octets,
+                nonce=self.nonce(),
+                timestamp=self.clock.timestamp(),
+            )
+            return None
+        return await self._sign_plainly(request, token, placement, octets, content_type)
+
+    def challenge(self, response: ClientResponse) -> Literal["token", "proof"] | None:
+        """Ask for one more try where the clock was wrong, and the declaration corrects it."""
+        if self.correct_clock and response.status == 401:
+            date = response.headers.get(hdrs.DATE)
+            return "proof" if self.clock.correct(date) else None
+        return None
+
+    def _place(self, request: ClientRequest, content_type: str | None) -> Placement:
+        if self.placement != "body":
+            return self.placement
+        room = is_form(content_type) if request.body else request.method in _WITH_BODY
+        return "body" if room else "header"
+
+    async def _prepare(self, token: Token) -> HeaderSigner:
+        await prepare_key(self.rsa_key)
+        self._header = HeaderSigner(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            token=token.get("oauth_token"),
+            token_secret=token.get("oauth_token_secret", ""),
+            signature_method=self.signature_method,
+            rsa_key=self.rsa_key,
+            realm=self.realm,
+        )
+        self._token = token
+        return self._header
+
+    async def _sign_plainly(
+        self,
+        request: ClientRequest,
+        token: Token,
+        placement: Placement,
+        octets: bytes,
+        content_type: str | None,
+    ) -> Undo | None:
+        await prepare_key(self.rsa_key)
+        url = request.url
+        # The Host header field is the authority that the server sees (RFC 5849 §3.4.1.2).
+        seen = f"{url.scheme}://{request.headers[hdrs.HOST]}{url.raw_path_qs}"
+        signed = sign_request(
+            request.method,
+            seen,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            token=token.get("oauth_token"),
+            token_secret=token.get("oauth_token_secret", ""),
+            rsa_key=self.rsa_key,
+            signature_method=self.signature_method,
+            placement=placement,
+            realm=self.realm,
+            body=octets,
+            content_type=content_type,
+            hash_body=self.hash_body,
+            timestamp=self.clock.timestamp(),
+            nonce=self.nonce(),
+        )
+        request.headers.update(signed.headers)
+        if placement == "query":
+            query = signed.url.partition("?")[2]
+            request.url = URL(f"{str(url).partition('?')[0]}?{query}", encoded=True)
+            return _restore_url(request, url)
+        if placement == "body":
+            original = request.body or None
+            if isinstance(original, IOBasePayload):  # closed by update_body()
+                original = BytesPayload(octets, content_type=content_type or FORM)
+            await request.update_body(signed.body)
+            return _restore_body(request, original)
+        return None
+
+
+def _restore_url(request: ClientRequest, url: URL) -> Undo:
+    async def undo() -> None:
+        request.url = url
+
+    return undo
+
+
+def _restore_body(request: ClientRequest, original: Payload | None) -> Undo:
+    # A redirect sends the request's body again, to wherever it leads: the signature must be gone.
+    async def undo() -> None:
+        await request.update_body(original)
+
+    return undo
+
+
+async def _read(request: ClientRequest, body: Payload) -> bytes:
+    """Return the octets of a body that is to be signed; raises RequestError if it is a stream."""
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise RequestError(
+            "a compressed form cannot be signed (RFC 5849 §3.4.1.3.1): send it without compress="
+        )
+    if not isinstance(body, (BytesPayload, IOBasePayload)):
+        raise RequestError(
+            f"a body that is made while it is sent cannot be signed ({type(body).__name__}): "
+            "pass a mapping, bytes or a file, or another Content-Type than a form's"
+        )
+    return await body.as_bytes()

@@ -1,0 +1,90 @@
+"""The middleware that signs requests, hop by hop, inside the fence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
+
+from oauthkit.transport.fence import Fence
+from oauthkit.transport.seams import Signer
+
+__all__ = ["KeptCookies", "Signing"]
+
+
+@attrs.frozen
+class KeptCookies:
+    """
+    The cookies that the caller of one request passed himself.
+
+    They stay on the requests to the host that he named; those of a jar do not.
+    """
+
+    host: str | None
+    names: frozenset[str]
+    segments: frozenset[str]
+
+    def filter(self, request: ClientRequest) -> str:
+        """Return what is left of the request's Cookie header field; may be empty."""
+        if request.url.raw_host != self.host:
+            return ""
+        segments = (s.strip() for s in request.headers.get(hdrs.COOKIE, "").split(";"))
+        return "; ".join(
+            s for s in segments if s in self.segments or s.partition("=")[0] in self.names
+        )
+
+
+@attrs.define(eq=False, kw_only=True)
+class Signing:
+    """
+    Sign each request whose origin is inside the fence; an aiohttp client middleware.
+
+    aiohttp runs it again on every redirect hop: each hop is signed anew, or carries nothing of
+    ours. A request elsewhere passes untouched when the session is somebody's own (*verb* false). A
+    client's verbs have checked the first URL themselves; a redirect that leads elsewhere then
+    also loses the cookies of the jar, which may be another account's.
+    """
+
+    fence: Fence
+    signer: Signer
+    cookies: bool = False
+    verb: bool = False
+    kept: KeptCookies | None = None
+
+    def evolve(self, *, fence: Fence, kept: KeptCookies | None) -> Signing:
+        """Return one for a single call."""
+        return Signing(
+            fence=fence, signer=self.signer, cookies=self.cookies, verb=self.verb, kept=kept
+        )
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Sign *request* if its origin is declared, and hand it on."""
+        source = self.fence.find(request.url)
+        if hdrs.COOKIE in request.headers and not self.cookies and (source or self.verb):
+            self._strip_cookies(request)
+        if source is None:
+            return await handler(request)
+        token = await source.token()
+        tried: set[Literal["token", "proof"]] = set()
+        while True:
+            undo = await self.signer.sign(request, token)
+            try:
+                response = await handler(request)
+            finally:
+                if undo is not None:
+                    await undo()
+            cause = self.signer.challenge(response)
+            if cause is None or cause in tried or getattr(request.body, "consumed", False):
+                return response
+            tried.add(cause)
+            response.release()
+            if cause == "token":
+                token = await source.token(rejected=token)
+
+    def _strip_cookies(self, request: ClientRequest) -> None:
+        kept = self.kept.filter(request) if self.kept is not None else ""
+        if kept:
+            request.headers[hdrs.COOKIE] = kept
+        else:
+            del request.headers[hdrs.COOKIE]
