@@ -38,8 +38,8 @@ def load_private_key(pem: str) -> PrivateKeyTypes:
     if (key := _CACHE.get(digest)) is not None:
         return key
     # Here, not above: whoever has no RSA key never loads cryptography.
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
         load_pem_private_key,
     )
 

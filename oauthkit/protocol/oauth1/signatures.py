@@ -69,15 +69,15 @@ def load_rsa_signer(rsa_key: str | None, signature_method: str) -> Callable[[byt
     if not rsa_key:
         raise ConfigurationError(f"{signature_method} needs rsa_key, a private key in PEM")
     # Here, not above: whoever has no RSA key never loads cryptography.
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     key = load_private_key(rsa_key)
     if not isinstance(key, RSAPrivateKey):
         raise ConfigurationError(f"{signature_method} needs an RSA private key, not another kind")
     algorithms: dict[str, HashAlgorithm] = {
-        "sha1": hashes.SHA1(),  # noqa: S303 - the protocol's own method
+        "sha1": hashes.SHA1(),
         "sha256": hashes.SHA256(),
         "sha512": hashes.SHA512(),
     }
