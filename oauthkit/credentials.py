@@ -260,7 +260,7 @@ def _where(name: str, field: str, from_environment: bool, environ: Mapping[str, 
 
 def _guess_field(key: object, prefix: str, absent: Sequence[str]) -> str:
     """Return the field that an unknown key was probably meant for; nothing where none is near."""
-    from difflib import get_close_matches
+    from difflib import get_close_matches  # only where something is wrong
 
     if not isinstance(key, str):
         return ""
@@ -296,7 +296,7 @@ def _read_file(name: str, path: object) -> tuple[Mapping[str, object], str]:
 def _parse_file(path: str | os.PathLike[str]) -> Mapping[str, object] | str:
     """Return the object in the file, or what is wrong with it."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path that is no text is one, too
             octets = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
         return "there is no such file"
