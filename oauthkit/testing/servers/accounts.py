@@ -81,17 +81,17 @@ class Accounts:
     )
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
-    def callback_fault(self, callback: str) -> str:
-        """Say what is wrong with *callback*, or nothing (section 2.1)."""
+    def callback_fault(self, callback: str) -> tuple[int, str] | None:
+        """Say what is wrong with *callback*, if anything: status and message (section 2.1)."""
         if callback == OUT_OF_BAND:
-            return ""
+            return None
         try:
-            base_string_uri(callback)
+            base_string_uri(callback if callback.isascii() else "")
         except MalformedError:
-            return "oauth_callback is neither an absolute URI nor oob"
+            return 400, "oauth_callback is neither an absolute URI nor oob"
         if self.callbacks is not None and callback not in self.callbacks:
-            return "oauth_callback is none of those registered for this client"
-        return ""
+            return 401, "oauth_callback is none of those registered for this client"
+        return None
 
     def begin(self, callback: str, now: float) -> TemporaryCredentials:
         """Issue temporary credentials bound to *callback* (section 2.1)."""
@@ -134,7 +134,8 @@ class Accounts:
         with self._lock:
             if asked.verifier is None or asked.user is None:
                 return None
-            if not hmac.compare_digest(asked.verifier.encode(), verifier.encode()):
+            given = verifier.encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(asked.verifier.encode(), given):
                 return None
             if self._temporary.pop(asked.token, None) is None:
                 return None

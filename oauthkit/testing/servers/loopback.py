@@ -17,7 +17,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -136,10 +136,11 @@ class LoopbackServer:
     """
     Run an `aiohttp.web` application for *hosts*: a synchronous context manager.
 
+    *app* makes the application, anew at each start, since one belongs to one event loop.
     Without *plain_http* a connection that does not begin with a TLS handshake is dropped.
     """
 
-    app: web.Application = attrs.field(repr=False)
+    app: Callable[[], web.Application] = attrs.field(repr=False)
     _hosts: tuple[str, ...] = attrs.field(converter=host_names, alias="hosts")
     authority: CertificateAuthority = attrs.field(factory=throwaway_authority, repr=False)
     plain_http: bool = True
@@ -174,7 +175,12 @@ class LoopbackServer:
             daemon=True,
         )
         self._thread.start()
-        ready.result()
+        try:
+            ready.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            raise
         self._port = listening.getsockname()[1]
 
     def close(self) -> None:
@@ -213,28 +219,29 @@ class LoopbackServer:
     ) -> None:
         """Own the listening socket, the connections and the application until told to stop."""
         stop = asyncio.Event()
-        runner = web.AppRunner(
-            self.app,
-            access_log=None,
-            handler_cancellation=True,
-            # A handler that waits on purpose (a drip) must not hold up closing.
-            shutdown_timeout=0.01,
-            # Bodies are verified and shown as they were sent.
-            auto_decompress=False,
-            max_line_size=_LINE_LIMIT,
-            max_field_size=_LINE_LIMIT,
-        )
-        connections = _Connections(context=self.authority.server_context(self.hosts))
         with listening:
             try:
-                await runner.setup()
-                self._loop, self._stop = asyncio.get_running_loop(), stop
-                accepting = asyncio.create_task(
-                    connections.accept(listening, runner, plain_http=self.plain_http)
+                context = self.authority.server_context(self.hosts)
+                runner = web.AppRunner(
+                    self.app(),
+                    access_log=None,
+                    handler_cancellation=True,
+                    # A handler that waits on purpose (a drip) must not hold up closing.
+                    shutdown_timeout=0.01,
+                    # Bodies are verified and shown as they were sent.
+                    auto_decompress=False,
+                    max_line_size=_LINE_LIMIT,
+                    max_field_size=_LINE_LIMIT,
                 )
-            except BaseException as error:
+                await runner.setup()
+            except Exception as error:  # noqa: BLE001 (whatever it is, the caller of start gets it)
                 ready.set_exception(error)
-                raise
+                return
+            connections = _Connections(context=context)
+            accepting = asyncio.create_task(
+                connections.accept(listening, runner, plain_http=self.plain_http)
+            )
+            self._loop, self._stop = asyncio.get_running_loop(), stop
             ready.set_result(None)
             await stop.wait()
             accepting.cancel()

@@ -137,11 +137,11 @@ class OAuth1Server:
             token_path=self.token_path,
             log=self.log,
         )
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._service.handle)
-        app.on_response_prepare.append(self._date)
         self._loopback = LoopbackServer(
-            app=app, hosts=self.hosts, authority=self.authority, plain_http=self.plain_http
+            app=self._application,
+            hosts=self.hosts,
+            authority=self.authority,
+            plain_http=self.plain_http,
         )
 
     @classmethod
@@ -326,6 +326,12 @@ class OAuth1Server:
     def session(self, *others: Played, **options: Any) -> aiohttp.ClientSession:
         """Make a session that reaches this server and *others*, inside the caller's loop."""
         return session(self, *others, **options)
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._service.handle)
+        app.on_response_prepare.append(self._date)
+        return app
 
     async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = formatdate(self.clock(), usegmt=True)

@@ -17,7 +17,7 @@ import attrs
 from aiohttp import web
 
 from oauthkit.testing.servers import rfc5849
-from oauthkit.testing.servers.accounts import Accounts
+from oauthkit.testing.servers.accounts import OUT_OF_BAND, Accounts
 from oauthkit.testing.servers.failures import Handler
 from oauthkit.testing.servers.pages import consent_page, message_page
 from oauthkit.testing.servers.records import Exchange
@@ -156,9 +156,9 @@ class Service:
         if not callback:
             signed.refuse("callback", 400, 215, "missing: oauth_callback")
         fault = self.accounts.callback_fault(callback)
-        if fault:
-            signed.refuse("callback", 401, 415, fault)
-        signed.passed("callback", "out of band" if callback == "oob" else "accepted")
+        if fault is not None:
+            signed.refuse("callback", fault[0], 415, fault[1])
+        signed.passed("callback", "out of band" if callback == OUT_OF_BAND else "accepted")
         made = self.accounts.begin(callback, self.clock())
         return _form(
             {
@@ -204,7 +204,7 @@ class Service:
             return _page(consent_page(request.host, token, user))
         approve = given.get("decision") == "approve"
         target = self.accounts.decide(token, self.clock(), approve=approve, user=user)
-        if asked.callback != "oob":
+        if asked.callback != OUT_OF_BAND:
             return web.Response(status=302, headers={"Location": target})
         if not approve:
             return _page(message_page("Access refused", "Nothing was authorized."))

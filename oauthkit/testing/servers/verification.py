@@ -171,7 +171,8 @@ class Verifier:
         if given is None:
             request.passed("timestamp", "left out")
             return
-        if not (given.isascii() and given.isdigit() and int(given) > 0):
+        # Twenty digits are beyond any clock; int() has a limit of its own, and an error for it.
+        if not (given.isascii() and given.isdigit() and len(given) <= 20 and int(given) > 0):
             request.refuse("timestamp", 400, 215, "oauth_timestamp is not a positive integer")
         away = int(given) - self.clock()
         if abs(away) > self.max_age:
