@@ -44,16 +44,16 @@ def _methods(values: Iterable[SignatureMethod]) -> tuple[SignatureMethod, ...]:
     return cast("tuple[SignatureMethod, ...]", _texts(values))
 
 
-@attrs.frozen(kw_only=True, repr=False)
+# Only its kinds are made and compared: half of what attrs would build here is never called.
+@attrs.frozen(kw_only=True, repr=False, eq=False, init=False)
 class Provider(Generic[C_co]):
     """
     What every declaration has, whatever its protocol; generic over the client that it is made for.
 
-    Declare one of its kinds, such as ``OAuth1Provider``. Raises DeclarationError when it is made
-    with faults, and lists all of them.
+    Declare one of its kinds, such as ``OAuth1Provider``: this class itself makes nothing.
     """
 
-    protocol: ClassVar[str] = ""
+    protocol: ClassVar[str]
     """The protocol's short name."""
 
     name: str

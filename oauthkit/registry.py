@@ -7,12 +7,35 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 import attrs
 
 from oauthkit.errors import ConfigurationError, RegistryError
 from oauthkit.provider import Provider
+
+if TYPE_CHECKING:
+
+    class _EntryPoint(Protocol):
+        @property
+        def name(self) -> str: ...
+        @property
+        def value(self) -> str: ...
+        @property
+        def group(self) -> str: ...
+        def load(self) -> object: ...
+
+    class _Distribution(Protocol):
+        @property
+        def entry_points(self) -> Iterable[_EntryPoint]: ...
+        def read_text(self, filename: str, /) -> str | None: ...
+
+    class _Metadata(Protocol):
+        """What we use of ``importlib.metadata`` and of its namesake on the package index."""
+
+        def distributions(self) -> Iterable[_Distribution]: ...
+        def distribution(self, name: str, /) -> _Distribution: ...
+
 
 __all__ = ["GROUP", "ProviderEntry", "Registry", "default_registry"]
 
@@ -47,21 +70,20 @@ class ProviderEntry:
     reason: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _Claim:
     """One distribution's entry point for a name, not loaded."""
 
     distribution: str
     version: str
     value: str
-    load: Callable[[], object] = attrs.field(eq=False)
+    load: Callable[[], object]
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version} ({self.value})"
 
 
-@attrs.frozen
-class _Scan:
+class _Scan(NamedTuple):
     """What is installed: the claims of each name, and how many distributions were unreadable."""
 
     claims: Mapping[str, tuple[_Claim, ...]]
@@ -95,9 +117,10 @@ class Registry:
         plugin is broken, whose own exception is then the ``__cause__``.
         """
         try:
-            return self._ready[name]
-        except (KeyError, TypeError):
-            return self._find(name)
+            provider = self._ready.get(name)
+        except TypeError:
+            provider = None  # a name that cannot even be hashed
+        return self._find(name) if provider is None else provider
 
     def register(self, provider: Provider[object], *, replace: bool = False) -> None:
         """
@@ -228,29 +251,6 @@ _DEFAULT = Registry()
 def default_registry() -> Registry:
     """Return the registry that ``connect()`` uses where it is given none; all share it."""
     return _DEFAULT
-
-
-class _EntryPoint(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def value(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    def load(self) -> object: ...
-
-
-class _Distribution(Protocol):
-    @property
-    def entry_points(self) -> Iterable[_EntryPoint]: ...
-    def read_text(self, filename: str, /) -> str | None: ...
-
-
-class _Metadata(Protocol):
-    """What we use of ``importlib.metadata`` and of its namesake on the package index."""
-
-    def distributions(self) -> Iterable[_Distribution]: ...
-    def distribution(self, name: str, /) -> _Distribution: ...
 
 
 def _read_installed() -> _Scan:
