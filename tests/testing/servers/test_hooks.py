@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import aiohttp
@@ -96,11 +97,11 @@ def test_huge_and_a_client_that_leaves(server: OAuth1Server) -> None:
 
     async def main() -> int:
         async with server.session() as session:
-            async with session.get(URL) as response:
-                await response.content.readexactly(10)
-                response.close()
             return (await send(session, "GET", "https://api.example/y")).status
 
+    with socket.create_connection(("127.0.0.1", server.port)) as leaving:
+        leaving.sendall(b"GET /x HTTP/1.1\r\nHost: api.example\r\n\r\n")
+        assert b"HTTP/1.1 200" == leaving.recv(12, socket.MSG_WAITALL)
     assert 401 == run(main())
 
 
