@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, cast, get_args
 
 import attrs
 from yarl import URL
@@ -26,7 +26,8 @@ __all__ = ["OAuth1Provider", "Provider"]
 C_co = TypeVar("C_co", covariant=True)
 
 _PLACEMENTS: tuple[str, ...] = get_args(Placement)
-_TOKEN_METHODS = ("POST", "GET")
+TokenMethod = Literal["POST", "GET"]
+_TOKEN_METHODS: tuple[str, ...] = get_args(TokenMethod)
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*").fullmatch
 _LONGEST_SHOWN = 120
 
@@ -94,12 +95,9 @@ class Provider(Generic[C_co]):
         object.__setattr__(self, "_token_origins", tuple(dict.fromkeys(check.token_origins)))
 
     def _validate(self, check: _Check) -> None:
-        if not self.protocol:
-            check.fault(
-                "protocol", self.protocol, "declare a kind of Provider, such as OAuth1Provider"
-            )
         check.name(self.name)
-        check.text("title", self.title, optional=False)
+        if self.title is not self.name:
+            check.text("title", self.title, optional=False)
         check.url("documentation", self.documentation, https_only=True)
         check.where_tokens_go()
 
@@ -144,8 +142,8 @@ class OAuth1Provider(Provider["AsyncOAuth1Client"]):
     realm: str | None = None
     """The realm of the Authorization header (RFC 5849 §3.5.1), where the service wants one."""
 
-    token_method: str = "POST"
-    """The method that both protocol requests are sent with, ``POST`` or ``GET`` (RFC 5849 §2.1)."""
+    token_method: TokenMethod = "POST"
+    """What both protocol requests are sent with, ``POST`` or ``GET`` (RFC 5849 §2.1, §2.3)."""
 
     body_hash: bool = False
     """Whether a body that is no form is signed too (OAuth Request Body Hash 1.0)."""
@@ -268,21 +266,28 @@ class _Check:
             url = URL(value) if value.isprintable() and " " not in value else URL()
         except ValueError:
             url = URL()
+        # Not shown: what stands before an @ is a user name, and comes with a password.
+        shown = f"***@{value.rpartition('@')[2]}" if "@" in value else value
         if not url.raw_host:
-            self.fault(field, value, wanted)
+            self.fault(field, shown, wanted)
             return None
         if url.raw_user is not None or url.raw_password is not None:
-            # The value is not shown: a user name in a URL comes with a password.
-            self.fault(field, f"{url.scheme}://***@{url.raw_host}", "no user information in a URL")
+            self.fault(field, shown, "no user information in a URL")
             return None
         if "#" in value:
             self.fault(field, value, "no fragment")
-        if (
-            not is_secure(url, () if https_only else self.plain_http_hosts)
-            or url.scheme[:4] != "http"
-        ):
-            secure = str(url.with_scheme("https")) if url.scheme == "http" else wanted
-            self.fault(field, value, f"not https; expected {secure!r}")
+        if url.scheme not in ("http", "https"):
+            self.fault(field, value, wanted)
+            return None
+        if not is_secure(url, self.plain_http_hosts) or (https_only and url.scheme == "http"):
+            port = None if url.port == 80 else url.explicit_port
+            secure = url.with_scheme("https").with_port(port)
+            self.fault(field, value, f"https only: {str(secure)!r}")
+            return None
+        try:
+            canonical_host(url.raw_host)
+        except ConfigurationError as exc:
+            self.fault(field, value, str(exc))
             return None
         return url
 

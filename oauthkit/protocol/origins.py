@@ -76,10 +76,6 @@ def parse_origin(text: str, *, plain_http_hosts: Collection[str] = ()) -> Origin
     ``http`` is for loopback and *plain_http_hosts* only; ``ws`` and ``wss`` are read as ``http``
     and ``https``. Raises ConfigurationError, which says what is wrong and what to write.
     """
-    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigurationError(
-            f"an origin is text such as 'https://api.example.com', not {type(text).__name__}"
-        )
     _require_text(text)
     parts = None if " " in text or "\\" in text or not text.isprintable() else _PARTS(text)
     if parts is None:
@@ -104,8 +100,8 @@ def _parse_authority(
     text: str, scheme: str, authority: str, plain_http_hosts: Collection[str]
 ) -> Origin:
     found = _AUTHORITY(authority)
-    if found is None:
-        _refuse(text, "has a host with colons or brackets", "https://[2001:db8::1]")
+    if found is None or ":" in (found[2] or ""):
+        _refuse(text, "has colons outside of an address in brackets", "https://[2001:db8::1]:8443")
     written, digits = found[1], found[2]
     port = _DEFAULT_PORTS[scheme]
     if digits is not None:
@@ -145,7 +141,7 @@ def canonical_host(text: str) -> str:
         try:
             address = IPv6Address(text[1:-1] if text[:1] + text[-1:] == "[]" else text)
         except AddressValueError:
-            raise ConfigurationError(f"{text!r} is no IPv6 address") from None
+            raise ConfigurationError(f"{text!r} is no host name and no IPv6 address") from None
         if address.scope_id:
             raise ConfigurationError(
                 f"{text!r} has a zone, which means something on one machine only"
@@ -234,4 +230,7 @@ def _guess(text: str) -> str:
 
 
 def _refuse(text: str, what: str, example: str) -> NoReturn:
-    raise ConfigurationError(f"origin {text!r} {what}; write {example!r}")
+    # What stands before an @ may be a password, wherever the text goes wrong.
+    _, at, rest = text.rpartition("@")
+    shown = f"***@{rest}" if at else text
+    raise ConfigurationError(f"origin {shown!r} {what}; write {example!r}")
