@@ -80,8 +80,10 @@ def connect(
     Raises RegistryError for a name, CredentialsError for credentials, with all that is wrong
     with them, and ConfigurationError for an option.
     """
+    if registry is not None and not isinstance(registry, Registry):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"registry: expected a Registry, got {type(registry).__name__}")
     if isinstance(provider, str):
-        chosen = (registry or default_registry()).get(provider)
+        chosen = (default_registry() if registry is None else registry).get(provider)
     elif isinstance(provider, Provider):  # pyright: ignore[reportUnnecessaryIsInstance]
         chosen = provider
     else:
@@ -103,35 +105,31 @@ def connect(
     )
 
 
-# Arguments of a client's class that come from the declaration or the credentials.
+# Arguments of a client's class that come from the credentials, the declaration or elsewhere.
+_OF_CREDENTIALS = frozenset({"client_id", "client_secret", "rsa_key", "token", "token_secret"})
+_OF_DECLARATION = {"force_include_body": "body_hash", "signature_type": "placement"}
 _NOT_OPTIONS = frozenset(
-    {
-        "_provider",
-        "client_id",
-        "client_secret",
-        "force_include_body",
-        "origins",
-        "rsa_key",
-        "self",
-        "session",
-        "signature_type",
-        "token",
-        "token_secret",
-        "verifier",
-    }
+    {*_OF_CREDENTIALS, *_OF_DECLARATION, "_provider", "origins", "session", "verifier"}
 )
 
 
 def _check_options(client: type[Client], options: Mapping[str, object]) -> None:
     known = frozenset(inspect.signature(client).parameters) - _NOT_OPTIONS
-    faults: list[str] = []
-    for name in options:
-        if name not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
-            faults.append(f"  {name!r}: {hint}")
+    faults = [f"  {name!r}: {_hint(name, known)}" for name in options if name not in known]
     if faults:
         lines = "\n".join(faults)
         raise ConfigurationError(f"connect() takes no such option:\n{lines}")
+
+
+def _hint(name: str, known: frozenset[str]) -> str:
+    """Say what to do in place of passing the option *name*."""
+    if name in _OF_CREDENTIALS:
+        return "it belongs to the credentials, connect(provider, creds)"
+    if name in _OF_DECLARATION:
+        return f"the provider's declaration says that: {_OF_DECLARATION[name]}"
+    if name == "verifier":
+        return "pass it to fetch_access_token()"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"

@@ -10,14 +10,22 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from oauthkit.clients.base import Client
-from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules, Params
+from oauthkit.clients.oauth1_arguments import Extra, Params, read_pairs, read_url
+from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
 from oauthkit.clients.options import (
     check_amount,
-    check_client_id,
+    check_callable,
     check_flag,
     check_method,
+    check_origins,
+    check_realm,
     check_redirect_uri,
+    check_session,
+    check_signature_type,
+    check_text,
+    describe_value,
 )
+from oauthkit.credentials import OAuth1Credentials, check_credentials
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.oauth1 import Placement, SignatureMethod, encode_form, generate_nonce
 from oauthkit.protocol.origins import origin_of, parse_origin
@@ -27,12 +35,9 @@ from oauthkit.transport.caller import ServerCaller
 from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
 
 if TYPE_CHECKING:
-    from oauthkit.credentials import OAuth1Credentials
     from oauthkit.provider import OAuth1Provider
 
 __all__ = ["AsyncOAuth1Client"]
-
-_SIGNATURE_TYPES: Mapping[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
 
 
 class AsyncOAuth1Client(Client):
@@ -92,29 +97,39 @@ class AsyncOAuth1Client(Client):
         nonce: Callable[[], str] = generate_nonce,
         _provider: OAuth1Provider | None = None,
     ) -> None:
-        whose = _provider.name if _provider is not None else type(self).__name__
-        if _provider is None:  # else connect() has checked them
-            check_client_id(whose, client_id, client_secret, rsa_key, signature_method)
-        members = {"oauth_token": token, "oauth_token_secret": token_secret}
-        given = {name: value for name, value in members.items() if value is not None}
-        placement = _SIGNATURE_TYPES.get(signature_type)
-        if placement is None:
-            raise ConfigurationError(
-                f"signature_type = {signature_type!r}: expected 'HEADER', 'BODY' or 'QUERY'"
-            )
+        placement = check_signature_type(signature_type)
         if _provider is not None:
             placement = _provider.placement
+        check_session(session)
         check_method(_provider, signature_method, placement)
+        whose = _provider.name if _provider is not None else type(self).__name__
+        if _provider is None:  # else connect() has checked them
+            credentials = OAuth1Credentials(
+                client_id=client_id,
+                client_secret=client_secret,
+                token=token,
+                token_secret=token_secret,
+                rsa_key=rsa_key,
+            )
+            check_credentials(whose, credentials, signature_method=signature_method)
+        given = None
+        if token is not None:  # a secret may be missing where RSA signs: it signs without one
+            given = {"oauth_token": token, "oauth_token_secret": token_secret or ""}
         check_redirect_uri(redirect_uri)
+        check_text("verifier", verifier)
+        check_realm(realm)
+        check_flag("force_include_body", force_include_body)
         check_amount("deadline", deadline, "seconds")
-        check_amount("answer_limit", answer_limit, "bytes")
+        check_amount("answer_limit", answer_limit, "bytes", whole=True)
         check_flag("cookies", cookies)
         check_flag("trust_env", trust_env)
+        check_callable("clock", clock, "seconds since the epoch")
+        check_callable("nonce", nonce, "a fresh text")
         super().__init__(
             _provider,
             session,
             token=oauth1_token(given, whose=whose) if given else None,
-            origins=origins,
+            origins=check_origins(origins),
             cookies=cookies,
             trust_env=trust_env,
             deadline=deadline,
@@ -124,8 +139,8 @@ class AsyncOAuth1Client(Client):
         self._rsa_key = rsa_key
         self._redirect_uri = redirect_uri
         self._verifier = verifier
-        self._signature_method = signature_method
-        self._placement = placement
+        self._signature_method: SignatureMethod = signature_method
+        self._placement: Placement = placement
         self._hash_body = force_include_body or (_provider is not None and _provider.body_hash)
         self._realm = realm
         self._answer_limit = answer_limit
@@ -226,7 +241,7 @@ class AsyncOAuth1Client(Client):
 
     async def fetch_request_token(
         self,
-        url: str | None = None,
+        url: str | URL | None = None,
         realm: str | None = None,
         *,
         params: Params | None = None,
@@ -241,7 +256,8 @@ class AsyncOAuth1Client(Client):
         the callback, or answers with no token; UnreachableError where it does not answer.
         """
         target = self._protocol_url(url, "temporary_credential_endpoint")
-        extra = {"params": params, "data": data, "headers": headers}
+        check_realm(realm)
+        extra = Extra.read(params, data, headers)
         self._temporary = await self._flow().fetch_request_token(
             target, callback=self._redirect_uri or "oob", realm=realm, extra=extra
         )
@@ -249,7 +265,7 @@ class AsyncOAuth1Client(Client):
 
     def create_authorization_url(
         self,
-        url: str | None = None,
+        url: str | URL | None = None,
         request_token: str | None = None,
         **query: str,
     ) -> str:
@@ -268,10 +284,15 @@ class AsyncOAuth1Client(Client):
                     "there is no request token yet: call fetch_request_token() first"
                 )
             request_token = cast("str", token["oauth_token"])
-        added = encode_form([("oauth_token", request_token), *query.items()])
+        if not isinstance(request_token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise RequestError(
+                "request_token: expected the oauth_token of a request token, "
+                f"got {describe_value(request_token)}"
+            )
+        added = encode_form([("oauth_token", request_token), *read_pairs("query", query)])
         return f"{target}{'&' if URL(target).raw_query_string else '?'}{added}"
 
-    def parse_authorization_response(self, url: str) -> Token:
+    def parse_authorization_response(self, url: str | URL) -> Token:
         """
         Read the URL that the user came back to; return the request token with its verifier.
 
@@ -279,12 +300,16 @@ class AsyncOAuth1Client(Client):
         refused (``error="access_denied"``), where it is for another request token
         (``token_mismatch``), or holds no verifier (``missing_verifier``). RFC 5849 §2.2.
         """
-        self._temporary = self._flow().read_callback(url, self.token)
+        if not isinstance(url, (str, URL)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise RequestError(
+                f"url: expected the URL that the user came back to, got {describe_value(url)}"
+            )
+        self._temporary = self._flow().read_callback(str(url), self.token)
         return self._temporary
 
     async def fetch_access_token(
         self,
-        url: str | None = None,
+        url: str | URL | None = None,
         verifier: str | None = None,
         *,
         params: Params | None = None,
@@ -306,16 +331,21 @@ class AsyncOAuth1Client(Client):
                 "there is no request token to exchange: call fetch_request_token() first, or set "
                 "client.token to the one that you kept"
             )
-        known = verifier or temporary.get("oauth_verifier") or self._verifier
-        extra = {"params": params, "data": data, "headers": headers}
+        known: object = verifier or temporary.get("oauth_verifier") or self._verifier
+        if known is not None and not isinstance(known, str):
+            raise RequestError(f"verifier: expected text, got {describe_value(known)}")
+        extra = Extra.read(params, data, headers)
         flow = self._flow()
         self._sessions.get()  # raises LoopError here rather than in the flight
-        token = await self._the_grant.complete(
-            lambda: flow.fetch_access_token(target, temporary, verifier=known, extra=extra),
-            self._deadline,
-        )
-        self._temporary = None
-        return token
+
+        async def exchange() -> Token:
+            token = await flow.fetch_access_token(target, temporary, verifier=known, extra=extra)
+            # In the flight: a caller that has gone away meanwhile finds the new token here, too.
+            if self._temporary is temporary:
+                self._temporary = None
+            return token
+
+        return await self._the_grant.complete(exchange, self._deadline)
 
     def _flow(self) -> OAuth1Flow:
         signer = (self._verbs or self._wire()).signer
@@ -334,7 +364,7 @@ class AsyncOAuth1Client(Client):
         )
         return OAuth1Flow(rules=rules, signer=cast("OAuth1Signer", signer), caller=caller)
 
-    def _protocol_url(self, url: str | None, field: str) -> str:
+    def _protocol_url(self, url: str | URL | None, field: str) -> str:
         """Return the endpoint to use; one that is passed must lie at an origin of the provider."""
         declared = self._endpoint(field)
         if url is None:
@@ -347,9 +377,9 @@ class AsyncOAuth1Client(Client):
             return declared
         provider = self._of_oauth1
         hosts = provider.plain_http_hosts if provider is not None else ()
-        target = URL(url)
+        target, origin = read_url(url)
         try:
-            asked = parse_origin(origin_of(target), plain_http_hosts=hosts)
+            asked = parse_origin(origin, plain_http_hosts=hosts)
         except ConfigurationError as exc:
             raise RequestError(str(exc)) from None
         if provider is None:

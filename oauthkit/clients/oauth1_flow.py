@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import html
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hmac import compare_digest
-from typing import Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import attrs
 from yarl import URL
 
-from oauthkit.errors import CallbackError, OAuthError, RequestError, mask
+from oauthkit.clients.oauth1_arguments import Extra
+from oauthkit.errors import CallbackError, CredentialsError, OAuthError, RequestError, mask
 from oauthkit.protocol.oauth1 import (
     Placement,
     SignatureMethod,
@@ -19,7 +22,6 @@ from oauthkit.protocol.oauth1 import (
     parse_authorization_response,
     parse_refusal,
     parse_token_response,
-    percent_encode,
     sign_request,
 )
 from oauthkit.protocol.shape import describe_shape
@@ -27,11 +29,12 @@ from oauthkit.protocol.token import Token, oauth1_token
 from oauthkit.transport.oauth1_signer import OAuth1Signer, prepare_key
 from oauthkit.transport.seams import Answer, Caller
 
-__all__ = ["OAuth1Flow", "OAuth1Rules", "Params"]
+__all__ = ["OAuth1Flow", "OAuth1Rules"]
 
-Params = Mapping[str, str] | Iterable[tuple[str, str]]
 FORM = "application/x-www-form-urlencoded"
+_HEADERS = {"Accept": "*/*", "User-Agent": "oauthkit"}
 _SECRET_PARAMS = ("oauth_token", "oauth_signature", "oauth_nonce", "oauth_verifier")
+_ESCAPE = re.compile(r"%(?:25)?[0-9A-F]{2}")
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +57,7 @@ class OAuth1Flow:
     caller: Caller
 
     async def fetch_request_token(
-        self, url: str, *, callback: str, realm: str | None, extra: Mapping[str, Any]
+        self, url: str, *, callback: str, realm: str | None, extra: Extra
     ) -> Token:
         """Ask for temporary credentials (RFC 5849 §2.1), and see the callback confirmed."""
         token = await self._fetch(url, None, realm=realm, callback=callback, extra=extra)
@@ -106,7 +109,7 @@ class OAuth1Flow:
         return Token({**expected, "oauth_verifier": verifier} if verifier else expected)
 
     async def fetch_access_token(
-        self, url: str, temporary: Token, *, verifier: str | None, extra: Mapping[str, Any]
+        self, url: str, temporary: Token, *, verifier: str | None, extra: Extra
     ) -> Token:
         """Exchange temporary credentials and verifier for token credentials (RFC 5849 §2.3)."""
         if not verifier and not self.rules.allow_missing_verifier:
@@ -117,15 +120,17 @@ class OAuth1Flow:
         return await self._fetch(url, temporary, verifier=verifier or None, extra=extra)
 
     async def _fetch(
-        self, url: str, token: Token | None, *, extra: Mapping[str, Any], **params: str | None
+        self, url: str, token: Token | None, *, extra: Extra, **params: str | None
     ) -> Token:
         signer = self.signer
         await prepare_key(signer.rsa_key)
         target = str(URL(url))
-        if query := encode_form(_pairs(extra.get("params"))):
+        if query := encode_form(extra.params):
             target += f"{'&' if urlsplit(target).query else '?'}{query}"
-        form = encode_form(_pairs(extra.get("data")))
-        headers = {"Accept": "*/*", "User-Agent": "oauthkit", **(extra.get("headers") or {})}
+        form = encode_form(extra.data)
+        passed = {name.lower() for name in extra.headers}
+        headers = {n: v for n, v in _HEADERS.items() if n.lower() not in passed}
+        headers.update(extra.headers)
         method = self.rules.token_method
         if form and method == "GET":
             raise RequestError("this service's token endpoints are called with GET: pass params=")
@@ -172,23 +177,27 @@ class OAuth1Flow:
             nonce=signer.nonce(),
         )
 
-    def _secrets(
-        self, signed: SignedRequest, token: Token | None, extra: Mapping[str, Any]
-    ) -> list[str]:
+    def _secrets(self, signed: SignedRequest, token: Token | None, extra: Extra) -> list[str]:
         """Return what was sent and must not be shown when the server echoes it, however encoded."""
         values = [signed.params[name] for name in _SECRET_PARAMS if name in signed.params]
         values += [self.signer.client_secret, str(token["oauth_token_secret"]) if token else ""]
-        values += [value for name in ("params", "data") for _, value in _pairs(extra.get(name))]
-        values += [str(value) for value in (extra.get("headers") or {}).values()]
-        once = [percent_encode(value) for value in values]
-        return [*values, *once, *map(percent_encode, once), *map(quote_plus, values)]
+        values += [value for _, value in (*extra.params, *extra.data)]
+        values += extra.headers.values()
+        # Where the callback leads is worth showing; what an application put into it is its own.
+        query = signed.params.get("oauth_callback", "").partition("?")[2]
+        values += [query, *(value for _, value in parse_qsl(query))]
+        return [spelling for value in values if value for spelling in _spellings(value)]
 
     def _read(self, answer: Answer, secrets: Sequence[str]) -> Token:
+        fault = ""
         if 200 <= answer.status < 300:
             try:
                 return oauth1_token(self.rules.parse_token(answer.body), whose=self.rules.whose)
-            except OAuthError:
+            except (OAuthError, CredentialsError):
                 pass
+            except (AttributeError, LookupError, TypeError, ValueError) as exc:
+                # A plugin's own parser; what it raises may quote the answer.
+                fault = f" (parse_token() raised {type(exc).__name__})"
 
         def show(text: str | None) -> str:
             printable = "".join(c if c.isprintable() else " " for c in text or "")
@@ -202,7 +211,7 @@ class OAuth1Flow:
         kind = show(answer.content_type) or "no content type"
         raise OAuthError(
             f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes) and no "
-            f"token: {said}",
+            f"token{fault}: {said}",
             error=code or "invalid_response",
             error_description=told or None,
             provider=self.rules.whose,
@@ -214,9 +223,21 @@ class OAuth1Flow:
         )
 
 
-def _pairs(values: Params | None) -> list[tuple[str, str]]:
-    items = values.items() if isinstance(values, Mapping) else values or ()
-    return [(str(name), str(value)) for name, value in items]
+def _spellings(value: str) -> Iterator[str]:
+    """
+    Return *value* and its encodings that a server may show; mask() knows the usual ones itself.
+
+    Encoded as a form, in lower-case hex, in Base64 and as HTML.
+    """
+    octets = value.encode()
+    once, form = quote(value, safe=""), quote_plus(value)
+    yield value
+    for encoded in (once, quote(once, safe=""), form, quote(form, safe="")):
+        yield encoded
+        yield _ESCAPE.sub(lambda found: found[0].lower(), encoded)
+    yield html.escape(value)
+    yield b64encode(octets).decode().rstrip("=")
+    yield urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def _endpoint(url: str) -> str:

@@ -2,49 +2,123 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from oauthkit.errors import ConfigurationError, CredentialsError
-from oauthkit.protocol.oauth1 import SIGNATURE_METHODS
+from aiohttp import ClientSession
+
+from oauthkit.errors import ConfigurationError
+from oauthkit.protocol.oauth1 import SIGNATURE_METHODS, Placement
 
 if TYPE_CHECKING:
     from oauthkit.provider import OAuth1Provider
 
-__all__ = ["check_amount", "check_client_id", "check_flag", "check_method", "check_redirect_uri"]
+__all__ = [
+    "check_amount",
+    "check_callable",
+    "check_flag",
+    "check_method",
+    "check_origins",
+    "check_realm",
+    "check_redirect_uri",
+    "check_session",
+    "check_signature_type",
+    "check_text",
+    "describe_value",
+]
+
+_SIGNATURE_TYPES: dict[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
+_LARGEST_AMOUNT = 1e12
 
 
-def check_amount(name: str, value: object, unit: str) -> None:
-    """Refuse what is no positive number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
-        raise ConfigurationError(f"{name} = {value!r}: expected a positive number of {unit}")
+def describe_value(value: object) -> str:
+    """Say what *value* is, without its text: it may be a secret in the wrong place."""
+    if isinstance(value, str):
+        return f"text of {len(value)} characters"
+    if value is None or isinstance(value, (bool, float)):
+        return repr(value)
+    if isinstance(value, int) and abs(value) < _LARGEST_AMOUNT:
+        return repr(value)
+    return type(value).__name__
+
+
+def _refuse(name: str, value: object, expected: str) -> ConfigurationError:
+    return ConfigurationError(f"{name}: expected {expected}, got {describe_value(value)}")
+
+
+def check_amount(name: str, value: object, unit: str, *, whole: bool = False) -> None:
+    """Refuse what is no positive number; a *whole* one is an int."""
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < _LARGEST_AMOUNT:
+        raise _refuse(name, value, f"a positive {'whole ' if whole else ''}number of {unit}")
 
 
 def check_flag(name: str, value: object) -> None:
     """Refuse what is no boolean."""
     if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} = {value!r}: expected True or False")
+        raise _refuse(name, value, "True or False")
+
+
+def check_callable(name: str, value: object, returns: str) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise _refuse(name, value, f"a function without arguments that returns {returns}")
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse what is neither None nor text with something in it."""
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise _refuse(name, value, "text")
+
+
+def check_realm(value: object) -> None:
+    """Refuse what no header field can hold as a realm (RFC 5849 §3.5.1)."""
+    if value is not None and not (
+        isinstance(value, str) and value.isascii() and value.isprintable()
+    ):
+        raise _refuse("realm", value, "printable ASCII")
 
 
 def check_redirect_uri(value: object) -> None:
     """Refuse what is neither None, ``oob`` nor an absolute URI (RFC 5849 §2.1)."""
     if value is None or value == "oob":
         return
-    parts = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
+    except ValueError:
+        parts = None
     if parts is None or not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
-        raise ConfigurationError(
-            f"redirect_uri = {value!r}: expected an absolute URI without a fragment, or 'oob'"
-        )
+        raise _refuse("redirect_uri", value, "an absolute URI without a fragment, or 'oob'")
 
 
-def check_method(provider: OAuth1Provider | None, method: str, placement: str) -> None:
+def check_session(value: object) -> None:
+    """Refuse what is neither None nor a session of aiohttp's."""
+    if value is not None and not isinstance(value, ClientSession):
+        raise _refuse("session", value, "an aiohttp.ClientSession, or None for one of our own")
+
+
+def check_origins(value: object) -> tuple[str, ...]:
+    """Return the origins as a tuple; a single text is refused, since it iterates as letters."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise _refuse("origins", value, "a list of origins, such as ['https://api.example.com']")
+    return tuple(cast("Iterable[str]", value))
+
+
+def check_signature_type(value: object) -> Placement:
+    """Return where the parameters go, or refuse what says nothing of it (RFC 5849 §3.5)."""
+    placement = _SIGNATURE_TYPES.get(value) if isinstance(value, str) else None
+    if placement is None:
+        raise _refuse("signature_type", value, "'HEADER', 'BODY' or 'QUERY'" + _near(value))
+    return placement
+
+
+def check_method(provider: OAuth1Provider | None, method: object, placement: str) -> None:
     """Refuse a signature method that is unknown, not declared, or unsafe where it is placed."""
     allowed = SIGNATURE_METHODS if provider is None else provider.signature_methods
     if method not in allowed:
         whose = "" if provider is None else f" ({provider.name} declares no other)"
-        raise ConfigurationError(
-            f"signature_method = {method!r}: expected one of {', '.join(allowed)}{whose}"
-        )
+        raise _refuse("signature_method", method, f"{_any_of(allowed)}{whose}{_near(method)}")
     if method == "PLAINTEXT" and placement == "query":
         raise ConfigurationError(
             "signature_type = 'QUERY' with PLAINTEXT would put the secrets into every URL: "
@@ -52,21 +126,16 @@ def check_method(provider: OAuth1Provider | None, method: str, placement: str) -
         )
 
 
-def check_client_id(
-    whose: str,
-    client_id: object,
-    client_secret: object,
-    rsa_key: object,
-    signature_method: str,
-) -> None:
-    """Refuse client credentials that are no text, or lack what the method signs with."""
-    faults = []
-    if not isinstance(client_id, str) or not client_id:
-        faults.append(("missing" if not client_id else "invalid", "client_id", "expected text"))
-    for name, value in (("client_secret", client_secret), ("rsa_key", rsa_key)):
-        if value is not None and not isinstance(value, str):
-            faults.append(("invalid", name, f"expected text, got {type(value).__name__}"))
-    if signature_method.startswith("RSA") and rsa_key is None:
-        faults.append(("missing", "rsa_key", f"{signature_method} signs with a private key in PEM"))
-    if faults:
-        raise CredentialsError(whose, faults)
+def _any_of(names: Iterable[str]) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"one of {', '.join(listed)}"
+
+
+def _near(value: object) -> str:
+    """Say what was probably meant."""
+    if not isinstance(value, str):
+        return ""
+    from difflib import get_close_matches
+
+    near = get_close_matches(value.upper(), (*SIGNATURE_METHODS, *_SIGNATURE_TYPES), 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -24,6 +25,8 @@ _SHOWN = frozenset(
         "user_id",
     }
 )
+# A name that is anything else may be a secret that a server sent in the wrong place.
+_NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}").fullmatch
 
 
 def _read_only(members: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,7 +43,7 @@ class Token(Mapping[str, Any]):
     ``dict(token)``.
     """
 
-    _members: Mapping[str, Any] = attrs.field(factory=dict, converter=_read_only)
+    _members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], converter=_read_only)
 
     def __getitem__(self, name: str) -> Any:
         """Return a member under its wire name; raises KeyError where there is none."""
@@ -59,7 +62,7 @@ class Token(Mapping[str, Any]):
         if isinstance(other, Token):
             return dict(self._members) == dict(other._members)
         if isinstance(other, Mapping):
-            return dict(self._members) == dict(other)
+            return dict(self._members) == dict(cast("Mapping[str, Any]", other))
         return NotImplemented
 
     def __hash__(self) -> int:
@@ -69,7 +72,7 @@ class Token(Mapping[str, Any]):
     def __repr__(self) -> str:
         """Show the names, and the values of those that are no secret."""
         shown = ", ".join(
-            f"{name}={value!r}" if name in _SHOWN else f"{name}=***"
+            f"{name}={value!r}" if name in _SHOWN else f"{name if _NAME(name) else '***'}=***"
             for name, value in self._members.items()
         )
         return f"Token({shown})"
@@ -86,10 +89,17 @@ def oauth1_token(members: Mapping[str, Any], *, whose: str) -> Token:
     ``oauth_secret`` is read as ``oauth_token_secret``: both spellings are in circulation. Raises
     CredentialsError, naming *whose* token it is, where one of the two is missing or is no text.
     """
-    known = dict(members)
+    given = cast("object", members)
+    if not isinstance(given, Mapping):
+        hint = "expected a mapping with oauth_token and oauth_token_secret, "
+        raise CredentialsError(whose, [("invalid", "token", f"{hint}got {type(given).__name__}")])
+    items = cast("Mapping[object, Any]", given).items()
+    known = {name: value for name, value in items if isinstance(name, str)}
+    if len(known) < len(members):
+        raise CredentialsError(whose, [("invalid", "token", "a name in it is no text")])
     if "oauth_secret" in known:
         known.setdefault("oauth_token_secret", known.pop("oauth_secret"))
-    faults = []
+    faults: list[tuple[str, str, str]] = []
     for name in ("oauth_token", "oauth_token_secret"):
         value = known.get(name)
         if value is None:
