@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import (
     ClientMiddlewareType,
@@ -13,7 +13,6 @@ from aiohttp import (
     ClientSession,
     ClientWebSocketResponse,
     DummyCookieJar,
-    hdrs,
 )
 from yarl import URL
 
@@ -246,21 +245,29 @@ class Client:
         signing, target = self._prepare(url, kwargs)
         outer = kwargs.pop("middlewares", None) or ()
         session = self._sessions.get()
+        if session.closed:  # a session without a connector would make one of its own
+            raise RuntimeError("Session is closed")
+        # aiohttp has no public way to read a session's proxy, and going round it would be worse.
+        for name in ("proxy", "proxy_auth"):
+            if kwargs.get(name) is None and (given := getattr(session, f"_default_{name}", None)):
+                kwargs[name] = given
         # aiohttp's ws_connect() takes no middlewares; a session does.
         once = ClientSession(
             connector=session.connector,
             connector_owner=False,
             cookie_jar=session.cookie_jar if self._cookies else DummyCookieJar(),
             headers=session.headers,
+            skip_auto_headers=session.skip_auto_headers,
+            trace_configs=session.trace_configs,
             trust_env=session.trust_env,
             timeout=session.timeout,
             middlewares=(*outer, signing),
         )
         try:
-            socket: ClientWebSocketResponse[bool] = await once.ws_connect(target, **kwargs)
+            opened: Any = await once.ws_connect(target, **kwargs)
         finally:
             once.detach()
-        return socket
+        return cast("ClientWebSocketResponse[bool]", opened)
 
     def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[Signing, URL]:
         """Find the URL, check it against the fence, and choose what signs the request."""
@@ -282,14 +289,11 @@ class Client:
 
     def _resolve(self, url: str | URL) -> URL:
         """Return the absolute URL; a relative one is appended to ``api_base``."""
-        if isinstance(url, str):
-            if url.startswith("//"):
-                raise RequestError(
-                    "a URL that begins with // names a host and no scheme: write https://… in full"
-                )
-            target = URL(url)
-        else:
-            target = url
+        if isinstance(url, str) and url.startswith("//"):
+            raise RequestError(
+                "a URL that begins with // names a host and no scheme: write https://… in full"
+            )
+        target = _read_url(url)
         if target.absolute and target.raw_host:
             return target
         base = self._provider.api_base if self._provider is not None else None
@@ -304,6 +308,17 @@ class Client:
         return URL(base.rstrip("/") + joint + path.lstrip("/"), encoded=not isinstance(url, str))
 
 
+def _read_url(url: str | URL) -> URL:
+    try:
+        return URL(url)
+    except (TypeError, ValueError):
+        pass
+    # Outside of the handler: the parser quotes the authority, which may hold a password.
+    raise RequestError(
+        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
+    )
+
+
 def _secure_origin(url: URL) -> Origin:
     try:
         return parse_origin(origin_of(url))
@@ -311,19 +326,23 @@ def _secure_origin(url: URL) -> Origin:
         raise RequestError(str(exc)) from None
 
 
-def _check_headers(kwargs: Mapping[str, Any], target: URL) -> KeptCookies | None:
+def _check_headers(kwargs: dict[str, Any], target: URL) -> KeptCookies | None:
     """Refuse a second Authorization, and note the cookies that the caller passed himself."""
-    headers = kwargs.get("headers") or ()
-    items = headers.items() if isinstance(headers, Mapping) else tuple(headers)
-    given = {str(name).lower(): str(value) for name, value in items}
-    if kwargs.get("auth") is not None or "authorization" in given:
+    given = [(str(name).lower(), str(value)) for name, value in _read_pairs(kwargs, "headers")]
+    if kwargs.get("auth") is not None or any(name == "authorization" for name, _ in given):
         raise RequestError(
             "the client writes the Authorization header itself: leave out auth= and the header, or "
             "use a session of your own without the client's middleware"
         )
-    cookies = kwargs.get("cookies")
-    if not cookies and hdrs.COOKIE.lower() not in given:
-        return None
-    names = cookies.keys() if isinstance(cookies, Mapping) else (name for name, _ in cookies or ())
-    segments = (segment.strip() for segment in given.get("cookie", "").split(";"))
-    return KeptCookies(target.raw_host, frozenset(names), frozenset(filter(None, segments)))
+    fields = [value for name, value in given if name == "cookie"]
+    cookies = _read_pairs(kwargs, "cookies")
+    return KeptCookies.of(target, fields, cookies) if cookies or fields else None
+
+
+def _read_pairs(kwargs: dict[str, Any], name: str) -> list[tuple[str, Any]]:
+    values = kwargs.get(name) or ()
+    if isinstance(values, Mapping):
+        return list(cast("Mapping[str, Any]", values).items())
+    pairs: list[tuple[str, Any]] = list(values)
+    kwargs[name] = pairs  # an iterator can be read once, and aiohttp reads it too
+    return pairs

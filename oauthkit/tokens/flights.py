@@ -53,7 +53,7 @@ class Flights(Generic[T]):
 
     _binding: LoopBinding = attrs.field(factory=LoopBinding, init=False)
     _shared: asyncio.Task[T] | None = attrs.field(default=None, init=False)
-    _flying: set[asyncio.Task[T]] = attrs.field(factory=set, init=False)
+    _flying: set[asyncio.Task[T]] = attrs.field(factory=set[asyncio.Task[Any]], init=False)
 
     async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for the flight in progress, or start one. Raises what the flight raises."""

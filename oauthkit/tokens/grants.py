@@ -57,7 +57,7 @@ class Grant:
     key: GrantKey
     token: Token | None = attrs.field(default=None, init=False, repr=False)
     known: bool = attrs.field(default=False, init=False)
-    flights: Flights[Token] = attrs.field(factory=Flights, init=False, repr=False)
+    flights: Flights[Token] = attrs.field(factory=Flights[Token], init=False, repr=False)
 
     def assign(self, token: Token | None) -> None:
         """Put *token* into memory; None clears. The store is not touched."""
@@ -65,9 +65,11 @@ class Grant:
         self.known = True
 
     async def load(self) -> Token:
-        """Take over what the store holds; the empty token where it holds none."""
+        """Take over what the store holds, unless a token was set meanwhile; may be empty."""
+        before = self.token, self.known
         record = await self.store.load(self.key)
-        self.assign(record.access_tokens.get(_PLAIN) if record else None)
+        if self.token is before[0] and self.known is before[1]:
+            self.assign(record.access_tokens.get(_PLAIN) if record else None)
         return self.token or NO_TOKEN
 
     async def keep(self, token: Token) -> Token:
@@ -79,6 +81,7 @@ class Grant:
             if await self.store.compare_and_swap(self.key, version, record):
                 self.assign(token)
                 return token
+            await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
 
     async def complete(
         self, fetch: Callable[[], Coroutine[Any, Any, Token]], deadline: float

@@ -14,3 +14,4 @@ class TokenSource(Protocol):
 
     async def token(self, rejected: Token | None = None) -> Token:
         """Return a token that can be used now, never one equal to *rejected*."""
+        ...

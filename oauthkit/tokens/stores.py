@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
@@ -42,7 +42,9 @@ class Record:
     (RFC 6749 §6). *version* grows by one with every change.
     """
 
-    access_tokens: Mapping[ScopeAndResource, Token] = attrs.field(factory=dict, repr=False)
+    access_tokens: Mapping[ScopeAndResource, Token] = attrs.field(
+        factory=dict[ScopeAndResource, Token], repr=False
+    )
     refresh_token: str | None = attrs.field(default=None, repr=False)
     version: int = 1
 
@@ -58,6 +60,7 @@ class TokenStore(Protocol):
 
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record under *key*, or None."""
+        ...
 
     async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
         """
@@ -65,24 +68,30 @@ class TokenStore(Protocol):
 
         Returns whether it was stored. The caller sets ``record.version``.
         """
+        ...
 
     def lock(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
         """Hold the only lock on *key* for as long as the context lasts."""
+        ...
 
     async def delete(self, key: GrantKey) -> None:
         """Forget the record under *key*, if there is one."""
+        ...
 
     def iterate(self) -> AsyncIterator[GrantKey]:
         """Iterate over the keys of all records."""
+        ...
 
 
 @attrs.define(eq=False)
 class MemoryStore:
     """A store in the memory of one process, lost at its exit; what a client uses by default."""
 
-    _records: dict[GrantKey, Record] = attrs.field(factory=dict, init=False, repr=False)
+    _records: dict[GrantKey, Record] = attrs.field(
+        factory=dict[GrantKey, Record], init=False, repr=False
+    )
     _locks: WeakValueDictionary[GrantKey, asyncio.Lock] = attrs.field(
-        factory=WeakValueDictionary, init=False, repr=False
+        factory=WeakValueDictionary[GrantKey, asyncio.Lock], init=False, repr=False
     )
 
     async def load(self, key: GrantKey) -> Record | None:
@@ -98,7 +107,7 @@ class MemoryStore:
         return True
 
     @asynccontextmanager
-    async def lock(self, key: GrantKey) -> AsyncIterator[None]:
+    async def lock(self, key: GrantKey) -> AsyncGenerator[None, None]:
         """Hold the only lock on *key*: a lock vanishes with its last holder."""
         lock = self._locks.get(key)
         if lock is None:

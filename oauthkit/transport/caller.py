@@ -9,8 +9,10 @@ from collections.abc import Mapping
 import attrs
 from aiohttp import (
     ClientConnectionError,
+    ClientConnectorError,
     ClientError,
     ClientHandlerType,
+    ClientOSError,
     ClientRequest,
     ClientResponse,
     hdrs,
@@ -25,6 +27,9 @@ __all__ = ["ServerCaller"]
 
 FORM = "application/x-www-form-urlencoded"
 _CHUNK = 16 * 1024
+_USUAL_TYPES = frozenset(
+    {FORM, "application/json", "application/octet-stream", "text/html", "text/plain"}
+)
 # What aiohttp computes for this one request; everything else on it must be ours.
 _OF_THE_MESSAGE = frozenset({"host", "content-length", "transfer-encoding"})
 
@@ -57,27 +62,35 @@ class ServerCaller:
         try:
             async with asyncio.timeout(self.deadline):
                 return await self._call(endpoint, method, url, form, headers)
-        except TimeoutError:  # of aiohttp, it would quote the URL
-            raise UnreachableError(
-                f"{endpoint} did not answer within {self.deadline:g} s",
-                endpoint=endpoint,
-                deadline=self.deadline,
-            ) from None
         except (ClientError, OSError) as error:
-            raise UnreachableError(
-                f"{endpoint} could not be reached, or hung up: {type(error).__name__}",
-                endpoint=endpoint,
-            ) from _without_url(error)
+            failure = self._explain(endpoint, error)
+        try:
+            # Outside of the handler: what aiohttp raises may hold the URL and the headers.
+            raise failure
+        finally:
+            del failure  # it holds this frame
+
+    def _explain(self, endpoint: str, error: Exception) -> UnreachableError:
+        if isinstance(error, TimeoutError):
+            text = f"{endpoint} did not answer within {self.deadline:g} s"
+            return UnreachableError(text, endpoint=endpoint, deadline=self.deadline)
+        text = f"{endpoint} could not be reached, or hung up: {type(error).__name__}"
+        failure = UnreachableError(text, endpoint=endpoint)
+        failure.__cause__ = _without_secrets(error)
+        return failure
 
     async def _call(
         self, endpoint: str, method: str, url: str, form: str | None, headers: Mapping[str, str]
     ) -> Answer:
-        sent = {**headers, hdrs.ACCEPT_ENCODING: "identity"}
+        target = URL(url, encoded=True)
+        # Host: a session's default headers may hold one.
+        sent = {hdrs.HOST: target.host_port_subcomponent or "", **headers}
+        sent[hdrs.ACCEPT_ENCODING] = "identity"
         if form is not None:
             sent[hdrs.CONTENT_TYPE] = FORM
         async with self.sessions.get().request(
             method,
-            URL(url, encoded=True),
+            target,
             data=None if form is None else form.encode(),
             allow_redirects=False,
             raise_for_status=False,
@@ -100,20 +113,25 @@ class ServerCaller:
             inflater.finish()
         except ValueError as error:
             response.close()
+            # Not as the server wrote it: it may repeat what was sent to it.
+            kind = response.content_type
+            kind = kind if kind in _USUAL_TYPES else "an unusual content type"
             raise OAuthError(
-                f"the answer of {endpoint} {error} (status {response.status}, "
-                f"{response.content_type})",
+                f"the answer of {endpoint} {error} (status {response.status}, {kind})",
                 error="invalid_response",
                 endpoint=endpoint,
                 status=response.status,
-                content_type=response.content_type,
+                content_type=kind,
             ) from None
         return body
 
 
-def _without_url(error: BaseException) -> BaseException | None:
-    """Drop the exceptions of aiohttp that quote URL or headers of the request they failed at."""
-    return error if isinstance(error, (ClientConnectionError, OSError)) else None
+def _without_secrets(error: Exception) -> Exception | None:
+    """Keep an exception that says where a connection failed, and quotes no request or answer."""
+    if isinstance(error, ClientConnectorError):
+        return error
+    # Others quote the URL ("Can not write request body for …") or the headers of half an answer.
+    return error if type(error) is ClientOSError and "://" not in str(error) else None
 
 
 @attrs.define(eq=False)
@@ -152,6 +170,8 @@ class _Inflater:
             raise ValueError("came with a Content-Encoding that was not asked for")
         if self._stream is None:
             return chunk
+        if self._stream.eof:  # zlib would keep it all
+            raise ValueError("goes on after its end")
         try:
             return self._stream.decompress(chunk, most)
         except zlib.error:

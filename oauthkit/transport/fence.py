@@ -21,7 +21,7 @@ class Fence:
 
     _rules: tuple[tuple[Origin, TokenSource], ...]
     _known: dict[tuple[str, str | None, int | None], TokenSource | None] = attrs.field(
-        factory=dict, init=False, repr=False
+        factory=dict[tuple[str, str | None, int | None], TokenSource | None], init=False, repr=False
     )
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -49,10 +50,12 @@ class Clock:
     def correct(self, date: str | None) -> bool:
         """Take over the time of a Date header field; say whether that changed anything."""
         try:
-            theirs = parsedate_to_datetime(date or "").timestamp()
+            theirs = parsedate_to_datetime(date or "")
         except ValueError:
             return False
-        offset = theirs - self.now()
+        if theirs.tzinfo is None:  # "-0000": the time is UTC all the same (RFC 5322 §3.3)
+            theirs = theirs.replace(tzinfo=UTC)
+        offset = theirs.timestamp() - self.now()
         if abs(offset - self.offset) < _SMALLEST_CORRECTION:
             return False
         self.offset = offset
@@ -211,4 +214,7 @@ async def _read(request: ClientRequest, body: Payload) -> bytes:
             f"a body that is made while it is sent cannot be signed ({type(body).__name__}): "
             "pass a mapping, bytes or a file, or another Content-Type than a form's"
         )
-    return await body.as_bytes()
+    octets = bytes(await body.as_bytes())  # aiohttp hands out a bytearray or memoryview as it is
+    if body.consumed:  # a pipe: what was read cannot be read again when it is sent
+        await request.update_body(BytesPayload(octets, content_type=body.content_type))
+    return octets

@@ -24,9 +24,11 @@ class Signer(Protocol):
 
         Raises RequestError where the request cannot be signed.
         """
+        ...
 
     def challenge(self, response: ClientResponse) -> Literal["token", "proof"] | None:
         """Say what to try once more with: another token, another proof, or nothing."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -55,3 +57,4 @@ class Caller(Protocol):
         self, method: str, url: str, *, form: str | None = None, headers: Mapping[str, str]
     ) -> Answer:
         """Send one request with these headers and this form body, and read the answer."""
+        ...

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from http.cookies import Morsel, SimpleCookie
 from typing import Literal
 
 import attrs
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from yarl import URL
 
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.seams import Signer
@@ -18,21 +21,35 @@ class KeptCookies:
     """
     The cookies that the caller of one request passed himself.
 
-    They stay on the requests to the host that he named; those of a jar do not.
+    They stay on the requests to the origin that he named; those of a jar do not, not even under
+    the same names. *header* are the pairs (``name=value``) of the Cookie header field that he
+    passed, *others* those of ``cookies=``, in each spelling that aiohttp may send.
     """
 
-    host: str | None
-    names: frozenset[str]
-    segments: frozenset[str]
+    url: URL
+    header: tuple[str, ...]
+    others: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, url: URL, fields: Iterable[str], cookies: Iterable[tuple[str, str | Morsel[str]]]
+    ) -> KeptCookies:
+        """Note what a caller passed: the values of Cookie header fields, and ``cookies=``."""
+        morsels = SimpleCookie()
+        for name, value in cookies:
+            morsels[name] = value
+        others = {f"{name}={m.coded_value}" for name, m in morsels.items()}
+        others |= {f"{name}={m.value}" for name, m in morsels.items()}
+        pairs = (pair.strip() for field in fields for pair in field.split(";"))
+        header = tuple(p for p in pairs if p and p.partition("=")[0] not in morsels)
+        return cls(url, header, frozenset(others))
 
     def filter(self, request: ClientRequest) -> str:
-        """Return what is left of the request's Cookie header field; may be empty."""
-        if request.url.raw_host != self.host:
+        """Return what the request's Cookie header field is to be; may be empty."""
+        if request.url.origin() != self.url.origin():
             return ""
-        segments = (s.strip() for s in request.headers.get(hdrs.COOKIE, "").split(";"))
-        return "; ".join(
-            s for s in segments if s in self.segments or s.partition("=")[0] in self.names
-        )
+        pairs = (pair.strip() for pair in request.headers.get(hdrs.COOKIE, "").split(";"))
+        return "; ".join((*self.header, *(pair for pair in pairs if pair in self.others)))
 
 
 @attrs.define(eq=False, kw_only=True)
