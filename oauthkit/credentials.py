@@ -77,7 +77,7 @@ _VISIBLE = re.compile(r"[!-~]+").fullmatch
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\r\n]").search
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
 # Other keys are not shown: somebody may have swapped key and value.
-_NAME_LIKE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}").fullmatch
+_NAME_LIKE = re.compile(r"[a-z][a-z_.-]{0,39}").fullmatch
 
 
 def load_credentials(
@@ -118,7 +118,7 @@ def check_credentials(
     Raises CredentialsError, which lists all that is missing or invalid, and no value.
     """
     faults = [
-        (kind, field, hint or f"pass {field}=…")
+        (kind, field, hint or f"pass {field}=… to sign with {signature_method}")
         for kind, field, hint in _find_faults(_values_of(creds), signature_method)
     ]
     if faults:
@@ -191,7 +191,7 @@ def _find_faults(values: Sequence[object], method: str) -> Iterator[Fault]:
     if token_secret is None and token is not None and not rsa:
         yield "missing", "token_secret", ""
     if rsa_key is None and rsa:
-        yield "missing", "rsa_key", f"{method} signs with a private key in PEM"
+        yield "missing", "rsa_key", ""
     for field, value in zip(_FIELDS, values, strict=True):
         if value is not None and (what := _find_flaw(field, value)):
             yield "invalid", field, what
@@ -260,7 +260,7 @@ def _where(name: str, field: str, from_environment: bool, environ: Mapping[str, 
 
 def _guess_field(key: object, prefix: str, absent: Sequence[str]) -> str:
     """Return the field that an unknown key was probably meant for; nothing where none is near."""
-    from difflib import get_close_matches  # only where something is wrong
+    from difflib import get_close_matches
 
     if not isinstance(key, str):
         return ""
@@ -273,7 +273,8 @@ def _guess_field(key: object, prefix: str, absent: Sequence[str]) -> str:
 def _show_key(key: object, match: str) -> str:
     if not isinstance(key, str):
         return f"a key of type {type(key).__name__}"
-    return key if match or _NAME_LIKE(key) else f"a key of {len(key)} characters"
+    named = _NAME_LIKE(key) or (match and key.isprintable())
+    return key if named else f"a key of {len(key)} characters"
 
 
 def _read_file(name: str, path: object) -> tuple[Mapping[str, object], str]:
@@ -281,7 +282,7 @@ def _read_file(name: str, path: object) -> tuple[Mapping[str, object], str]:
     if not isinstance(path, (str, os.PathLike)):
         hint = f"expected a mapping, OAuth1Credentials, a path or None, got {type(path).__name__}"
         raise CredentialsError(name, [("invalid", "creds", hint)])
-    if isinstance(path, str) and path.lstrip()[:1] in ("{", "["):
+    if isinstance(path, str) and path.lstrip().startswith("{"):
         hint = "text is a path, and this looks like JSON: pass json.loads(…)"
         raise CredentialsError(name, [("invalid", "creds", hint)])
     path = cast("str | os.PathLike[str]", path)
@@ -311,9 +312,9 @@ def _parse_file(path: str | os.PathLike[str]) -> Mapping[str, object] | str:
     twice: list[str] = []
 
     def collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        twice.extend(key for key in found if [k for k, _ in pairs].count(key) > 1)
-        return found
+        names = [name for name, _ in pairs]
+        twice.extend(field for field in _FIELDS if names.count(field) > 1)
+        return dict(pairs)
 
     try:
         found: object = json.loads(octets.decode("utf-8-sig"), object_pairs_hook=collect)
@@ -321,12 +322,12 @@ def _parse_file(path: str | os.PathLike[str]) -> Mapping[str, object] | str:
         return f"it is not UTF-8: byte {exc.start + 1}"
     except json.JSONDecodeError as exc:
         return f"it is not JSON: line {exc.lineno}, column {exc.colno}"
-    except RecursionError:
-        return "it is JSON, nested too deep"
+    except (RecursionError, ValueError):
+        return "it is JSON, but nested too deep, or with a number that is too long"
     if not isinstance(found, dict):
         return 'it is JSON, but no object: expected {"client_id": …}'
-    if repeated := [field for field in _FIELDS if field in twice]:
-        return f"it says {' and '.join(repeated)} twice"
+    if twice:
+        return f"it says {' and '.join(dict.fromkeys(twice))} twice"
     return cast("Mapping[str, object]", found)
 
 
