@@ -1,0 +1,60 @@
+"""`oauthkit providers`: what is installed, and what of it cannot be used, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+import attrs
+
+from oauthkit import ProviderEntry, default_registry
+from oauthkit.cli.terminal import Terminal, columns, fill, printable
+
+__all__ = ["run"]
+
+_HEAD = ("name", "title", "protocol", "grant types", "distribution")
+_NONE = """\
+No provider is installed.
+A package installs one by declaring it in the entry-point group
+"oauthkit.providers"; README, "A provider of your own", has the ten lines."""
+
+
+def run(*, as_document: bool) -> int:
+    """List the providers of the default registry; the exit status is 0 even where one is broken."""
+    entries = default_registry().entries()
+    if as_document:
+        print(json.dumps([attrs.asdict(entry) for entry in entries], indent=2))
+        return 0
+    _show(Terminal.on(sys.stdout), entries)
+    return 0
+
+
+def _show(terminal: Terminal, entries: Sequence[ProviderEntry]) -> None:
+    usable = [entry for entry in entries if entry.status == "ok"]
+    # One entry for each distribution that claims an ambiguous name; the reason names them all.
+    others = dict.fromkeys((e.name, e.status, e.reason) for e in entries if e.status != "ok")
+    if usable:
+        terminal.write(*_table(terminal, [_row(entry) for entry in usable]))
+    elif not others:
+        terminal.write(*_NONE.splitlines())
+    for number, (name, status, reason) in enumerate(others):
+        if usable or number:
+            terminal.write("")
+        terminal.write(f"{terminal.style(status, 'red', 'bold')}  {printable(name)}")
+        for line in fill(printable(reason).split(), terminal.width - 2, between=" "):
+            terminal.write(f"  {line}")
+
+
+def _table(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    head, *lines = columns([_HEAD, *rows])
+    if max(map(len, lines)) <= terminal.width:
+        return [terminal.style(head, "dim"), *lines]
+    # Too wide for a table: the name on a line, the rest below it.
+    return [line for name, *rest in rows for line in (name, f"  {' · '.join(rest)}")]
+
+
+def _row(entry: ProviderEntry) -> tuple[str, ...]:
+    shipped = f"{entry.distribution or 'registered by hand'} {entry.version or ''}"
+    cells = (entry.name, entry.title, entry.protocol, ", ".join(entry.grant_types), shipped)
+    return tuple(map(printable, cells))
