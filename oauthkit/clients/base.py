@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -264,10 +264,11 @@ class Client:
             middlewares=(*outer, signing),
         )
         try:
-            opened: Any = await once.ws_connect(target, **kwargs)
+            return await cast(
+                "Awaitable[ClientWebSocketResponse[bool]]", once.ws_connect(target, **kwargs)
+            )
         finally:
             once.detach()
-        return cast("ClientWebSocketResponse[bool]", opened)
 
     def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[Signing, URL]:
         """Find the URL, check it against the fence, and choose what signs the request."""
