@@ -95,6 +95,7 @@ class ServerCaller:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
+            skip_auto_headers=(hdrs.CONTENT_TYPE,),
             timeout=None,
             middlewares=(_Once(sent),),
         ) as response:
