@@ -41,7 +41,7 @@ def build_base_uri(scheme: str, authority: str, path: str) -> str:
     *authority* is the content of the Host header field, *path* the path as it is sent: it is not
     encoded anew. Raises RequestError for a scheme that is not HTTP's, or without a host.
     """
-    if not authority:
+    if not (scheme and authority):
         raise RequestError("only an absolute URL can be signed: it needs a scheme and a host")
     try:
         scheme = _SCHEMES[scheme.lower()]
