@@ -228,6 +228,8 @@ class Registry:
                 f"provider {name!r} is preferred from {preferred!r}, which does not declare it; "
                 f"it is declared by {listed}"
             )
+        elif len(set(map(_normal, candidates))) == 1:
+            message = f"provider {name!r} is declared more than once by its distribution: {listed}"
         else:
             message = (
                 f"provider {name!r} is declared by {listed}: choose one with "
