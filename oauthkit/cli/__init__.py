@@ -117,4 +117,5 @@ class _Version(argparse.Action):
             found = version("oauthkit")
         except PackageNotFoundError:
             found = "(not installed)"
-        parser.exit(message=f"oauthkit {found}\n")
+        print(f"oauthkit {found}")
+        parser.exit()

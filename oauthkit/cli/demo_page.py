@@ -17,12 +17,12 @@ _INDENT = 4
 _LABEL = 13
 _INTRODUCTION = """\
 Servers on 127.0.0.1 play the services; nothing leaves this machine.
-*** is a token or a secret, … the rest of a random value. "recomputed" is from
-the base string that the server made itself; "server" is what it checked."""
+*** is a token or a secret, … the rest of a random value. "recomputed" is
+Python's own hmac over the server's base string; "server" is what it checked."""
 _NEXT = (
     ("oauthkit demo --source", "the program that just ran"),
     ("oauthkit providers", "what is installed"),
-    ("README.md", '"Your first real call": the same with your own account'),
+    ("README.md", '"Your first real call": with your own account'),
 )
 # Where a line of these may end: behind the separators of a base string, a header and a URL.
 _BASE_STRING = re.compile(r".+?(?:&|%26|$)")
@@ -64,10 +64,11 @@ class Page:
         """Write how it went, and what to do next."""
         out, style = self.terminal, self.terminal.style
         checks = [check for step in steps for check in step.checks]
-        failed = [f"{name} (step {step.number})" for step in steps for name in step.failed]
+        failed = [name for step in steps for name in step.failed]
         if failed:
-            words = f"✗ {len(failed)} of {len(checks)} checks failed: {', '.join(failed)}".split()
-            for line in fill(words, out.width, between=" "):
+            # The first step with a failed check is the last one played.
+            count = f"✗ {len(failed)} of {len(checks)} checks failed, at step {len(steps)}:"
+            for line in fill([*count.split(), *", ".join(failed).split()], out.width, between=" "):
                 out.write(style(line, "red", "bold"))
             return
         passed = f"✓ {len(checks)} checks passed in {len(steps)} steps and {seconds:.1f} s."
@@ -109,8 +110,8 @@ class Page:
             self._line("" if number else label, self.terminal.style(line, *styles))
 
     def _line(self, label: str, text: str) -> None:
-        shown = self.terminal.style(f"{label:<{_LABEL}}", "dim")
-        self.terminal.write(f"{' ' * _INDENT}{shown}{text}")
+        space = " " * (_LABEL - len(label))
+        self.terminal.write(f"{' ' * _INDENT}{self.terminal.style(label, 'dim')}{space}{text}")
 
     @property
     def _room(self) -> int:

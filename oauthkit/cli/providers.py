@@ -47,11 +47,15 @@ def _show(terminal: Terminal, entries: Sequence[ProviderEntry]) -> None:
 
 
 def _table(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    head, *lines = columns([_HEAD, *rows])
-    if max(map(len, lines)) <= terminal.width:
-        return [terminal.style(head, "dim"), *lines]
+    head, *table = columns([_HEAD, *rows])
+    if max(map(len, table)) <= terminal.width:
+        return [terminal.style(head, "dim"), *table]
     # Too wide for a table: the name on a line, the rest below it.
-    return [line for name, *rest in rows for line in (name, f"  {' · '.join(rest)}")]
+    lines: list[str] = []
+    for name, *rest in rows:
+        words = " · ".join(rest).split()
+        lines += [name, *(f"  {line}" for line in fill(words, terminal.width - 2, between=" "))]
+    return lines
 
 
 def _row(entry: ProviderEntry) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ class Terminal:
             text.encode(encoding)
         except UnicodeEncodeError:
             for character, plain in _PLAIN.items():
-                text = text.replace(character, plain)
+                # Each for itself: an encoding may have some of them.
+                if character.encode(encoding, "ignore") == b"":
+                    text = text.replace(character, plain)
             return text.encode(encoding, "backslashreplace").decode(encoding)
         return text
 
