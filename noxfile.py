@@ -172,10 +172,11 @@ def search(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Measure against the floor and against others, in an environment of its own."""
-    session.install("-c", str(CONSTRAINTS), *group("bench"))
+    pins = ("-c", str(CONSTRAINTS), "-c", "tests/bench/constraints.txt")
+    session.install(*pins, *group("bench"))
     install_runtime(session)
     session.install("--force-reinstall", "--no-deps", str(built()))
-    session.run("python", "tests/bench/run.py", *session.posargs)
+    session.run("python", "tests/bench/run.py", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(python=False)
