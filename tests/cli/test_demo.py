@@ -22,7 +22,7 @@ from oauthkit.cli import demo_scenario, main
 from oauthkit.cli.demo_record import Secrets, play
 from oauthkit.cli.demo_scenario import Step
 from oauthkit.testing.servers import OAuth1Server
-from support import fresh, run
+from support import ROOT, fresh, run
 
 SIGNED = 7
 CREDS = {"client_id": "i", "client_secret": "s"}
@@ -212,6 +212,22 @@ def test_code_is_the_code() -> None:
 
     for code in run(codes()):
         assert 2 <= source.count(code.removeprefix("token = ")), code
+
+
+def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    """The README shows lines that the demo prints, but for what differs from run to run."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("\n## Try it\n")[2].partition("lines of it:\n\n```\n")[2]
+    shown = block.partition("\n```\n")[0].splitlines()
+    assert 7 == len(shown)
+    assert 0 == main(["demo"])
+    page = [_without_run(line) for line in capsys.readouterr().out.splitlines()]
+    assert [] == [line for line in shown if _without_run(line) not in page]
+
+
+def _without_run(line: str) -> str:
+    """Leave out signatures and seconds."""
+    return re.sub(r"(signature|recomputed) +\S+=$|\d\.\d s\.$", "", line)
 
 
 def test_program(capsys: pytest.CaptureFixture[str]) -> None:
