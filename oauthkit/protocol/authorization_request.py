@@ -1,0 +1,82 @@
+"""The authorization request: where a user is sent, and what is kept until he is back."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import urandom
+from typing import Any
+
+import attrs
+
+from oauthkit.errors import ConfigurationError
+from oauthkit.protocol.oauth1.encoding import encode_form
+
+__all__ = ["AuthorizationRequest", "build_authorization_url", "generate_state"]
+
+
+def generate_state(random: Callable[[int], bytes] = urandom) -> str:
+    """Return 32 random octets as 43 characters: a ``state`` or ``nonce`` that cannot be guessed."""
+    return urlsafe_b64encode(random(32)).rstrip(b"=").decode()
+
+
+@attrs.frozen(kw_only=True)
+class AuthorizationRequest:
+    """
+    One authorization request (RFC 6749 §4.1.1), and what finishing it needs.
+
+    *url* is where the user is sent. Keep the value until he comes back, in his session: it goes to
+    JSON (``to_json``) and back, and finishes in any process. *code_verifier* (RFC 7636) and *nonce*
+    (OpenID Connect Core §3.1.2.1) are None where they are not used, and are not in the repr;
+    *issuer* is what the ``iss`` of the callback must be (RFC 9207), None where it is not known.
+
+    It unpacks as the pair ``url, state``.
+    """
+
+    url: str
+    state: str
+    code_verifier: str | None = attrs.field(default=None, repr=False)
+    nonce: str | None = attrs.field(default=None, repr=False)
+    redirect_uri: str | None = None
+    issuer: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        """Unpack as ``url, state``."""
+        return iter((self.url, self.state))
+
+    def to_json(self) -> str:
+        """Return the value as JSON, verifier included: keep it where the user cannot read it."""
+        return json.dumps(attrs.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> AuthorizationRequest:
+        """Return the value of ``to_json()``; raises ConfigurationError for anything else."""
+        try:
+            members: Any = json.loads(text)
+            return cls(**members)
+        except (ValueError, TypeError, RecursionError):
+            pass
+        raise ConfigurationError("this is not the JSON of an AuthorizationRequest")
+
+    def __attrs_post_init__(self) -> None:
+        """Check the types: the value may come out of somebody's session."""
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and not (value is None and field.default is None):
+                raise TypeError(f"{field.name} is text, not {type(value).__name__}")
+
+
+def build_authorization_url(
+    endpoint: str, params: Mapping[str, str | None] | Iterable[tuple[str, str | None]]
+) -> str:
+    """
+    Add *params* to the query of *endpoint* (RFC 6749 §3.1), a space as ``%20``.
+
+    The query that the endpoint has is kept; empty parameters are left out.
+    """
+    items = params.items() if isinstance(params, Mapping) else params
+    base, hash_, fragment = endpoint.partition("#")
+    query = encode_form([(name, value) for name, value in items if value])
+    joint = "" if not query else "&" if "?" in base else "?"
+    return f"{base}{joint}{query}{hash_}{fragment}"
