@@ -1,24 +1,23 @@
-"""The grants of a store in memory: one token and one flight, however many clients share it."""
+"""The grants of a store in memory: one record and one flight, however many clients share it."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from oauthkit.errors import ConfigurationError, OAuthError, UnreachableError
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.flights import Flights
 from oauthkit.tokens.stores import GrantKey, Record, TokenStore
 
-__all__ = ["Grant", "GrantSource", "grant_of"]
+__all__ = ["PLAIN", "Grant", "Slot", "grant_of"]
 
-NO_TOKEN = Token()
-_PLAIN = ("", "")
+Slot = tuple[str, str]
+PLAIN: Slot = ("", "")
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _GUARD = threading.Lock()
@@ -49,100 +48,82 @@ class Grant:
     """
     One grant: what of it is in memory, and the flights that change it.
 
-    *token* is the token in memory; *known* says whether it, or its absence, is all there is to
-    know: before, the store has to be asked.
+    *tokens* are the tokens in memory, by (scope, resource), each with the grant's refresh token;
+    *known* says whether they are all there is to know: before, the store has to be asked. *seeded*
+    says that somebody put them there by hand, so that they count for more than what is stored.
+    *after_401* are those that were got because a resource refused the one before.
     """
 
     store: TokenStore
     key: GrantKey
-    token: Token | None = attrs.field(default=None, init=False, repr=False)
+    tokens: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
     known: bool = attrs.field(default=False, init=False)
-    flights: Flights[Token] = attrs.field(factory=Flights[Token], init=False, repr=False)
+    seeded: bool = attrs.field(default=False, init=False)
+    after_401: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
+    flights: Flights[tuple[Slot, Token]] = attrs.field(factory=Flights[tuple[Slot, Token]], init=False, repr=False)
 
-    def assign(self, token: Token | None) -> None:
-        """Put *token* into memory; None clears. The store is not touched."""
-        self.token = token
-        self.known = True
+    def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
+        """Put *token* into memory by hand; None clears all of them. The store is not touched."""
+        self.after_401.clear()
+        self.tokens = {} if token is None else {slot: token}
+        self.known = self.seeded = True
 
-    async def load(self) -> Token:
-        """Take over what the store holds, unless a token was set meanwhile; may be empty."""
-        before = self.token, self.known
-        record = await self.store.load(self.key)
-        if self.token is before[0] and self.known is before[1]:
-            self.assign(record.access_tokens.get(_PLAIN) if record else None)
-        return self.token or NO_TOKEN
+    def adopt(self, record: Record | None) -> None:
+        """Take over what a store holds, or that it holds nothing."""
+        self.tokens = {}
+        if record is not None:
+            renewing = record.refresh_token
+            self.tokens = {
+                slot: token if renewing is None else Token({**token, "refresh_token": renewing})
+                for slot, token in record.access_tokens.items()
+            }
+        self.known, self.seeded = True, False
 
-    async def keep(self, token: Token) -> Token:
-        """Store *token*, then put it into memory: nobody is handed what could still be lost."""
+    def as_record(self, stored: Record | None) -> Record | None:
+        """Return what counts: the tokens put there by hand, else what is stored."""
+        if not self.seeded:
+            return stored
+        refresh_token = None
+        access_tokens: dict[Slot, Token] = {}
+        for slot, token in self.tokens.items():
+            refresh_token = token.get("refresh_token", refresh_token)
+            access_tokens[slot] = _without_refresh_token(token)
+        version = stored.version if stored is not None else 0
+        return Record(access_tokens=access_tokens, refresh_token=refresh_token, version=version)
+
+    async def keep(self, slot: Slot, members: Mapping[str, Any], *, fresh: bool = False) -> Token:
+        """
+        Store a token, then put it into memory: nobody is handed what could still be lost.
+
+        An answer without a refresh token keeps the old one (RFC 6749 §6); *fresh* begins a new
+        grant, of which nothing old is kept.
+        """
+        got = Token(members)
         while True:
-            found = await self.store.load(self.key)
-            version = found.version if found else None
-            record = Record(access_tokens={_PLAIN: token}, version=(version or 0) + 1)
-            if await self.store.compare_and_swap(self.key, version, record):
-                self.assign(token)
-                return token
-            await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
+            stored = await self.store.load(self.key)
+            base = None if fresh else self.as_record(stored)
+            known = base or Record()
+            record = Record(
+                access_tokens={**known.access_tokens, slot: _without_refresh_token(got)},
+                refresh_token=got.get("refresh_token") or known.refresh_token,
+                version=(stored.version if stored is not None else 0) + 1,
+            )
+            expected = stored.version if stored is not None else None
+            if await self.store.compare_and_swap(self.key, expected, record):
+                self.after_401.pop(slot, None)
+                self.adopt(record)
+                return self.tokens[slot]
 
     async def complete(
-        self, fetch: Callable[[], Coroutine[Any, Any, Token]], deadline: float
+        self,
+        fetch: Callable[[], Coroutine[Any, Any, tuple[Slot, Token]]],
     ) -> Token:
-        """
-        Fetch a token and keep it in one flight: a caller that is cancelled loses nothing.
-
-        *fetch* has a deadline of its own; *deadline* (seconds) is for the store.
-        """
-
-        async def fetch_and_keep() -> Token:
-            token = await fetch()
-            return await self._within(deadline, self.keep(token))
-
-        return await self.flights.fly(fetch_and_keep())
-
-    async def find(self, deadline: float) -> Token:
-        """Load the token, in the one flight that all share; *deadline* in seconds."""
-        return await self.flights.share(lambda: self._within(deadline, self.load()))
-
-    async def _within(self, deadline: float, work: Coroutine[Any, Any, Token]) -> Token:
-        timeout = asyncio.timeout(deadline)
-        try:
-            async with timeout:
-                return await work
-        except TimeoutError as error:
-            if not timeout.expired():  # the store's own
-                raise
-            raise UnreachableError(
-                f"the token store did not answer within {deadline:g} s",
-                endpoint=type(self.store).__name__,
-                deadline=deadline,
-            ) from error
+        """Run what fetches and keeps a token as a flight: a cancelled caller loses nothing."""
+        return (await self.flights.fly(fetch()))[1]
 
 
-@attrs.define(eq=False)
-class GrantSource:
-    """
-    Hands out the token of a grant: from memory, else from the store.
-
-    The empty token where there is none: an OAuth 1.0a request is then signed with the client's
-    credentials alone.
-    """
-
-    grant: Grant
-    deadline: float = 30.0
-
-    async def token(self, rejected: Token | None = None) -> Token:
-        """
-        Return the token, never one equal to *rejected*.
-
-        Raises OAuthError where a rejected token is all there is: an OAuth 1.0a token cannot be
-        renewed. Whatever the store raises goes through.
-        """
-        grant = self.grant
-        if grant.known and rejected is None:
-            return grant.token or NO_TOKEN
-        token = await grant.find(self.deadline)
-        if rejected is not None and token == rejected:
-            raise OAuthError(
-                "the token was refused, and nothing can renew it: have the user authorize again",
-                error="invalid_token",
-            )
+def _without_refresh_token(token: Token) -> Token:
+    # It belongs to the grant: a copy with each access token would be spent twice.
+    if "refresh_token" not in token:
         return token
+    return Token({name: value for name, value in token.items() if name != "refresh_token"})

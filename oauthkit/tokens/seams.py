@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from oauthkit.errors import OAuthError
 from oauthkit.protocol.token import Token
 
-__all__ = ["TokenSource"]
+__all__ = ["NothingNewError", "TokenSource"]
+
+
+class NothingNewError(OAuthError):
+    """There is no other token to be had without the user; internal, shown as an OAuthError."""
 
 
 class TokenSource(Protocol):

@@ -6,6 +6,7 @@ from oauthkit.protocol.oauth1.base_string import (
     signature_base_string,
 )
 from oauthkit.protocol.oauth1.encoding import (
+    FORM,
     decode_form,
     encode_form,
     is_form,
@@ -32,6 +33,7 @@ from oauthkit.protocol.oauth1.signatures import (
 )
 
 __all__ = [
+    "FORM",
     "SIGNATURE_METHODS",
     "HeaderSigner",
     "Placement",

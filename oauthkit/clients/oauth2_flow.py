@@ -1,0 +1,206 @@
+"""What an OAuth 2 client asks authorization servers, and how it reads them (RFC 6749 §3.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote, quote_plus
+
+import attrs
+
+from oauthkit.errors import OAuthError, RequestError, mask
+from oauthkit.protocol.client_auth import ClientAuthMethod, authenticate
+from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
+from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
+from oauthkit.protocol.shape import describe_shape
+from oauthkit.tokens.seams import NothingNewError
+from oauthkit.tokens.stores import Record
+from oauthkit.transport.seams import Answer, Caller
+
+__all__ = ["OAuth2Exchange", "OAuth2Flow", "ParseToken"]
+
+_ACCEPT = {"Accept": "application/json", "User-Agent": "oauthkit"}
+# Members of a form that are no secret: masking "refresh_token" would hide what went wrong.
+_PLAIN_MEMBERS = frozenset(
+    {"grant_type", "scope", "redirect_uri", "token_type_hint", "client_id", "username"}
+)
+
+
+class ParseToken(Protocol):
+    """Reads the answer of a token endpoint; a provider may override it."""
+
+    def __call__(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
+        """Return the token's members; raise OAuthError where there is none."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class OAuth2Flow:
+    """Call an authorization server's endpoints as one client; knows neither client nor source."""
+
+    whose: str
+    client_id: str
+    client_secret: str = attrs.field(default="", repr=False)
+    auth_method: ClientAuthMethod = "client_secret_basic"
+    raw_basic: bool = False
+    caller: Caller
+    parse_token: ParseToken = parse_token_response
+    clock: Callable[[], float] = time.time
+    hooks: Mapping[str, Iterable[Callable[..., Any]]] = attrs.field(factory=dict, repr=False)
+
+    async def fetch(
+        self,
+        url: str,
+        form: Mapping[str, Any],
+        *,
+        hook: str = "access_token_response",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send a token request; return the members of the token. Raises OAuthError."""
+        now = self.clock()
+        answer, secrets = await self._call(url, form, headers)
+        for change in self.hooks.get(hook, ()):
+            answer = change(answer)
+        try:
+            return dict(self.parse_token(answer.status, answer.body, now=now))
+        except OAuthError as error:
+            raise self._explain(answer, secrets, error) from None
+
+    async def revoke(
+        self, url: str, token: str, token_type_hint: str | None, extra: Mapping[str, str]
+    ) -> None:
+        """Revoke a token (RFC 7009 §2.1); an answer without an error is an acceptance (§2.2)."""
+        form = {"token": token, "token_type_hint": token_type_hint, **extra}
+        answer, secrets = await self._call(url, form, None, hook="revoke_token_request")
+        self._raise_refusal(answer, secrets)
+
+    async def introspect(
+        self, url: str, token: str, token_type_hint: str | None, extra: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Ask what a token is (RFC 7662 §2.1); return the answer's members."""
+        form = {"token": token, "token_type_hint": token_type_hint, **extra}
+        answer, secrets = await self._call(url, form, None, hook="introspect_token_request")
+        self._raise_refusal(answer, secrets)
+        found = read_object(answer.body)
+        if not isinstance(found.get("active"), bool):
+            error = OAuthError("there is no boolean 'active'", error="invalid_response")
+            raise self._explain(answer, secrets, error)
+        return found
+
+    async def _call(
+        self,
+        url: str,
+        form: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        *,
+        hook: str | None = None,
+    ) -> tuple[Answer, list[str]]:
+        auth = authenticate(
+            self.auth_method, self.client_id, self.client_secret, raw_basic=self.raw_basic
+        )
+        members = {name: value for name, value in form.items() if value}
+        sent = {**_ACCEPT, **(headers or {}), **auth.headers}
+        encoded = build_form({**members, **auth.form})
+        for change in self.hooks.get(hook or "", ()):
+            url, sent, encoded = change(url, dict(sent), encoded)
+        answer = await self.caller.call("POST", url, form=encoded, headers=sent)
+        return answer, self._secrets({**members, **auth.form}, auth.headers)
+
+    def _secrets(self, form: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
+        values = [str(v) for n, v in form.items() if n not in _PLAIN_MEMBERS]
+        values += [self.client_secret, *(v.removeprefix("Basic ") for v in headers.values())]
+        return [*values, *map(quote_plus, values), *(quote(v, safe="") for v in values)]
+
+    def _raise_refusal(self, answer: Answer, secrets: list[str]) -> None:
+        error, told, uri = parse_error(read_object(answer.body))
+        if error is not None or not 200 <= answer.status < 300:
+            refusal = OAuthError(
+                error or "refused",
+                error=error or "invalid_response",
+                error_description=told,
+                error_uri=uri,
+            )
+            raise self._explain(answer, secrets, refusal)
+
+    def _explain(self, answer: Answer, secrets: list[str], error: OAuthError) -> OAuthError:
+        """Return *error* with all that is known of the answer, and nothing that was sent to it."""
+
+        def show(text: str | None) -> str:
+            printable = "".join(c if c.isprintable() else " " for c in text or "")
+            return mask(printable, secrets)
+
+        shape = show(describe_shape(answer.body))
+        kind = show(answer.content_type) or "no content type"
+        code, told = show(error.error), show(error.error_description)
+        said = shape if code == "invalid_response" else f"{code}: {told}" if told else code
+        return OAuthError(
+            f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes): {said}",
+            error=code,
+            error_description=told or None,
+            error_uri=show(error.error_uri) or None,
+            provider=self.whose,
+            endpoint=answer.endpoint,
+            status=answer.status,
+            content_type=kind,
+            length=len(answer.body),
+            shape=shape,
+        )
+
+
+@attrs.define(eq=False, kw_only=True)
+class OAuth2Exchange:
+    """
+    Get a new access token for a grant: by its refresh token, else by a grant that needs no user.
+
+    It holds no client and no source.
+    """
+
+    flow: OAuth2Flow
+    token_endpoint: str | None
+    refresh_endpoint: str | None = None
+    refresh_params: Mapping[str, str] = attrs.field(factory=dict)
+    grant_type: str
+    scope: str = ""
+    username: str | None = None
+    password: str | None = attrs.field(default=None, repr=False)
+
+    async def __call__(self, record: Record | None) -> Mapping[str, Any]:
+        """Return the members of a new token; see ``Exchange``."""
+        if record is not None and record.refresh_token:
+            try:
+                return await self.refresh(record.refresh_token)
+            except OAuthError as error:
+                if error.error != "invalid_grant" or not self._needs_no_user:
+                    raise
+        if not self._needs_no_user:
+            raise NothingNewError(
+                "there is no token, or it has expired and there is no refresh token: send the user "
+                "to create_authorization_url() and finish with fetch_token()",
+                error="login_required",
+                provider=self.flow.whose,
+            )
+        if self.grant_type == "password":
+            form = password(self.username or "", self.password or "", self.scope)
+        else:
+            form = client_credentials(self.scope)
+        return await self.flow.fetch(self._endpoint(self.token_endpoint), form)
+
+    async def refresh(self, token: str) -> Mapping[str, Any]:
+        """Spend a refresh token (RFC 6749 §6)."""
+        url = self._endpoint(self.refresh_endpoint or self.token_endpoint)
+        form = {**refresh_token(token), **self.refresh_params}
+        return await self.flow.fetch(url, form, hook="refresh_token_response")
+
+    @property
+    def _needs_no_user(self) -> bool:
+        if self.grant_type == "password":
+            return bool(self.username and self.password)
+        return self.grant_type == "client_credentials"
+
+    def _endpoint(self, url: str | None) -> str:
+        if url is None:
+            raise RequestError(
+                "the token has to be renewed, and this client knows no token endpoint: pass "
+                "token_endpoint= when it is made"
+            )
+        return url
