@@ -12,7 +12,7 @@ from oauthkit.clients.assertion_flow import AssertionExchange
 from oauthkit.clients.base import Client
 from oauthkit.clients.oauth2_flow import OAuth2Flow
 from oauthkit.clients.options import check_amount, check_assertion, check_choice, check_flag
-from oauthkit.errors import ConfigurationError, RequestError
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol import grants
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
 from oauthkit.protocol.token import Token, oauth2_token
@@ -162,7 +162,7 @@ class AsyncAssertionClient(Client):
             claims.setdefault("scope", joined)
         else:
             settings["scope"] = joined
-        client = cls(
+        return cls(
             session,
             provider.token_endpoint,
             credentials.issuer,
@@ -174,7 +174,6 @@ class AsyncAssertionClient(Client):
             _provider=provider,
             **settings,
         )
-        return client
 
     # What the base asks for.
 
@@ -255,8 +254,5 @@ class AsyncAssertionClient(Client):
 
     async def fetch_token(self) -> Token:
         """Return the token in memory or in the store, or fetch one; as the requests do."""
-        source = (self._verbs or self._wire()).source
-        if source is None:
-            raise RequestError("this client has no source")
         self._sessions.get()
-        return await source.token()
+        return await self._the_source.token()

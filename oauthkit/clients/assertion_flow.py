@@ -40,7 +40,7 @@ class AssertionExchange:
     form: Mapping[str, str] = attrs.field(factory=dict)
     _signer: JwtSigner | None = attrs.field(default=None, init=False, repr=False)
 
-    async def __call__(self, record: Record | None) -> Mapping[str, Any]:
+    async def __call__(self, record: Record | None) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's
         """Return the members of a new token; see ``Exchange``."""
         form = {"grant_type": self.grant_type, "assertion": await self.assertion(), **self.form}
         return await self.flow.fetch(self.token_endpoint, form)

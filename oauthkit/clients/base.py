@@ -16,11 +16,12 @@ from aiohttp import (
 )
 from yarl import URL
 
+from oauthkit.clients.endpoints import find_endpoint
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
-from oauthkit.tokens.grants import Grant, GrantSource, grant_of
-from oauthkit.tokens.stores import GrantKey, MemoryStore
+from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
+from oauthkit.tokens.stores import GrantKey, MemoryStore, TokenStore
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.sessions import SessionHolder
 from oauthkit.transport.signing import KeptCookies, Signing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from oauthkit.protocol.token import Token
     from oauthkit.provider import Provider
+    from oauthkit.tokens.seams import TokenSource
     from oauthkit.transport.seams import Signer
 
 __all__ = ["Client", "OAuthRequest"]
@@ -55,6 +57,7 @@ class Client:
 
     __slots__ = (
         "__weakref__",
+        "_account",
         "_cookies",
         "_deadline",
         "_extra_origins",
@@ -62,6 +65,8 @@ class Client:
         "_initial_token",
         "_provider",
         "_sessions",
+        "_source",
+        "_store",
         "_verbs",
     )
 
@@ -75,6 +80,8 @@ class Client:
         cookies: bool,
         trust_env: bool,
         deadline: float,
+        store: TokenStore | None = None,
+        account: str = "",
     ) -> None:
         self._provider = provider
         self._sessions = SessionHolder(session, cookies, trust_env)
@@ -83,8 +90,11 @@ class Client:
         self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in origins)
         self._cookies = cookies
         self._deadline = deadline
+        self._store = store
+        self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None
+        self._source: TokenSource | None = None
         self._verbs: Signing | None = None
 
     # What the kinds of clients say of themselves.
@@ -93,7 +103,15 @@ class Client:
 
         def _grant_key(self) -> GrantKey: ...
         def _make_signer(self) -> Signer: ...
+        def _make_source(self) -> TokenSource: ...
         def _read_token(self, members: Mapping[str, Any]) -> Token: ...
+
+    def _slot(self) -> Slot:
+        return PLAIN
+
+    @property
+    def _whose(self) -> str:
+        return self._provider.name if self._provider is not None else type(self).__name__
 
     # The parts, wired on first use.
 
@@ -101,10 +119,19 @@ class Client:
     def _the_grant(self) -> Grant:
         grant = self._grant
         if grant is None:
-            grant = self._grant = grant_of(MemoryStore(), self._grant_key())
-            if self._initial_token is not None:
-                grant.assign(self._initial_token)
+            grant = self._grant = grant_of(self._store or MemoryStore(), self._grant_key())
+            if self._initial_token is not None and not grant.known:
+                grant.assign(self._initial_token, self._slot())
         return grant
+
+    def _protocol_url(self, url: str | URL | None, field: str, default: str | None = None) -> str:
+        return find_endpoint(self._provider, url, field, default=default, origins=self._all_origins)
+
+    @property
+    def _the_source(self) -> TokenSource:
+        if self._source is None:
+            self._wire()
+        return cast("TokenSource", self._source)
 
     @property
     def _all_origins(self) -> tuple[Origin, ...]:
@@ -112,7 +139,7 @@ class Client:
         return (*declared, *self._extra_origins)
 
     def _wire(self) -> Signing:
-        source = GrantSource(self._the_grant, self._deadline)
+        self._source = source = self._make_source()
         self._verbs = Signing(
             fence=Fence.around(self._all_origins, source),
             signer=self._make_signer(),
@@ -136,11 +163,14 @@ class Client:
         Setting takes a mapping under the wire names, and raises CredentialsError for one that is
         no token. None clears.
         """
-        return self._initial_token if self._grant is None else self._grant.token
+        if self._grant is None and self._store is None:
+            return self._initial_token
+        return self._the_grant.tokens.get(self._slot())
 
     @token.setter
     def token(self, members: Mapping[str, Any] | None) -> None:
-        self._the_grant.assign(None if members is None else self._read_token(members))
+        token = None if members is None else self._read_token(members)
+        self._the_grant.assign(token, self._slot())
 
     @property
     def middleware(self) -> ClientMiddlewareType:
@@ -284,7 +314,7 @@ class Client:
                 raise ForeignOriginError(origin_of(target), fence.origins, provider=whose)
             # A class used without provider and origins: what its caller asks for is declared, once.
             asked = _secure_origin(target)
-            fence = Fence.around((asked,), GrantSource(self._the_grant, self._deadline))
+            fence = Fence.around((asked,), self._the_source)
             return signing.evolve(fence=fence, kept=kept), target
         return (signing if kept is None else signing.evolve(fence=fence, kept=kept)), target
 

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from oauthkit.clients.base import Client
-from oauthkit.clients.oauth1_arguments import Extra, Params, read_pairs, read_url
+from oauthkit.clients.oauth1_arguments import Extra, Params, read_pairs
 from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
 from oauthkit.clients.options import (
     check_amount,
@@ -26,10 +26,12 @@ from oauthkit.clients.options import (
     describe_value,
 )
 from oauthkit.credentials import OAuth1Credentials, check_credentials
-from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
+from oauthkit.errors import RequestError
 from oauthkit.protocol.oauth1 import Placement, SignatureMethod, encode_form, generate_nonce
-from oauthkit.protocol.origins import origin_of, parse_origin
 from oauthkit.protocol.token import Token, oauth1_token
+from oauthkit.tokens.grants import PLAIN, Slot
+from oauthkit.tokens.seams import TokenSource
+from oauthkit.tokens.sources import StoredSource
 from oauthkit.tokens.stores import GrantKey
 from oauthkit.transport.caller import ServerCaller
 from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
@@ -178,8 +180,9 @@ class AsyncOAuth1Client(Client):
     # What the base asks for.
 
     def _grant_key(self) -> GrantKey:
-        endpoint = self._endpoint("token_endpoint")
-        return GrantKey(issuer=endpoint or "", client_id=self._client_id)
+        provider = self._of_oauth1
+        endpoint = provider.token_endpoint if provider is not None else None
+        return GrantKey(issuer=endpoint or "", client_id=self._client_id, account=self._account)
 
     def _make_signer(self) -> OAuth1Signer:
         provider = self._of_oauth1
@@ -203,12 +206,8 @@ class AsyncOAuth1Client(Client):
     def _of_oauth1(self) -> OAuth1Provider | None:
         return cast("OAuth1Provider | None", self._provider)
 
-    @property
-    def _whose(self) -> str:
-        return self._provider.name if self._provider is not None else type(self).__name__
-
-    def _endpoint(self, field: str) -> str | None:
-        return getattr(self._provider, field, None)
+    def _make_source(self) -> TokenSource:
+        return StoredSource(grant=self._the_grant, deadline=self._deadline)
 
     # Public.
 
@@ -338,14 +337,16 @@ class AsyncOAuth1Client(Client):
         flow = self._flow()
         self._sessions.get()  # raises LoopError here rather than in the flight
 
-        async def exchange() -> Token:
+        grant = self._the_grant
+
+        async def exchange() -> tuple[Slot, Token]:
             token = await flow.fetch_access_token(target, temporary, verifier=known, extra=extra)
             # In the flight: a caller that has gone away meanwhile finds the new token here, too.
             if self._temporary is temporary:
                 self._temporary = None
-            return token
+            return PLAIN, await grant.keep(PLAIN, token, fresh=True)
 
-        return await self._the_grant.complete(exchange, self._deadline)
+        return await grant.complete(exchange)
 
     def _flow(self) -> OAuth1Flow:
         signer = (self._verbs or self._wire()).signer
@@ -363,35 +364,3 @@ class AsyncOAuth1Client(Client):
             sessions=self._sessions, deadline=self._deadline, answer_limit=self._answer_limit
         )
         return OAuth1Flow(rules=rules, signer=cast("OAuth1Signer", signer), caller=caller)
-
-    def _protocol_url(self, url: str | URL | None, field: str) -> str:
-        """Return the endpoint to use; one that is passed must lie at an origin of the provider."""
-        declared = self._endpoint(field)
-        if url is None:
-            if declared is None:
-                raise RequestError(
-                    f"pass the URL: provider {self._whose!r} declares no {field}"
-                    if self._provider is not None
-                    else "pass the URL: this client was made without a provider"
-                )
-            return declared
-        provider = self._of_oauth1
-        hosts = provider.plain_http_hosts if provider is not None else ()
-        target, origin = read_url(url)
-        try:
-            asked = parse_origin(origin, plain_http_hosts=hosts)
-        except ConfigurationError as exc:
-            raise RequestError(str(exc)) from None
-        if provider is None:
-            return str(target)
-        endpoints = (
-            provider.temporary_credential_endpoint,
-            provider.authorization_endpoint,
-            provider.token_endpoint,
-        )
-        known = {origin_of(URL(endpoint)) for endpoint in endpoints if endpoint is not None}
-        inside = any(o.matches(asked.scheme, asked.host, asked.port) for o in self._all_origins)
-        if str(asked) not in known and not inside:
-            allowed = dict.fromkeys([*known, *map(str, self._all_origins)])
-            raise ForeignOriginError(str(asked), tuple(allowed), provider=provider.name)
-        return str(target)

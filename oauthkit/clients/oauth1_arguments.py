@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import attrs
-from yarl import URL
 
 from oauthkit.clients.options import describe_value
 from oauthkit.errors import RequestError
-from oauthkit.protocol.origins import origin_of
 
-__all__ = ["Extra", "Params", "read_pairs", "read_url"]
+__all__ = ["Extra", "Params", "read_pairs"]
 
 Params = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -95,24 +93,3 @@ class Extra:
         return cls(
             params=read_pairs("params", params), data=read_pairs("data", data), headers=fields
         )
-
-
-def read_url(url: object) -> tuple[URL, str]:
-    """Return an endpoint's URL and its origin; raises RequestError, which does not quote it."""
-    fault = f"expected an absolute URL, got {describe_value(url)}"
-    if isinstance(url, (str, URL)):
-        try:
-            target = URL(url)
-            origin = origin_of(target)
-        except RequestError:
-            pass
-        except ValueError:
-            fault = "the URL cannot be read: its host or port is malformed"
-        else:
-            if target.raw_user is not None or target.raw_password is not None:
-                fault = "the URL holds a user name or password: leave it out"
-            elif target.raw_fragment:
-                fault = "the URL has a fragment (#…), which no server sees: leave it out"
-            else:
-                return target, origin
-    raise RequestError(fault)

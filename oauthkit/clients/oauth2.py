@@ -20,7 +20,7 @@ from oauthkit.clients.options import (
     check_redirect_uri,
     check_secret_for,
 )
-from oauthkit.errors import CallbackError, ConfigurationError, RequestError
+from oauthkit.errors import CallbackError, RequestError
 from oauthkit.protocol import grants, pkce
 from oauthkit.protocol.authorization_request import (
     AuthorizationRequest,
@@ -427,7 +427,7 @@ class AsyncOAuth2Client(Client):
         endpoint = self._refresh_endpoint or self._token_endpoint
         target = self._protocol_url(url, "token_endpoint", endpoint)
         held = self.token
-        spent = refresh_token or (held or {}).get("refresh_token")
+        spent = refresh_token or (held.get("refresh_token") if held is not None else None)
         if not spent:
             raise RequestError("there is no refresh token: pass one, or fetch a token first")
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
@@ -473,7 +473,7 @@ class AsyncOAuth2Client(Client):
         """
         Ask the server what a token is (RFC 7662 §2); returns its answer, with ``active``.
 
-        *url* defaults to the provider's ``introspection_endpoint``, *token* as for ``revoke_token``.
+        *url* defaults to the provider's ``introspection_endpoint``, *token* as in ``revoke_token``.
         Raises OAuthError where the server refuses, or its answer does not say.
         """
         target = self._protocol_url(url, "introspection_endpoint")
@@ -483,8 +483,8 @@ class AsyncOAuth2Client(Client):
         """
         Add a function that mends what one server does differently.
 
-        ``access_token_response`` and ``refresh_token_response`` get and return an answer (``status``,
-        ``headers``, ``body``); ``revoke_token_request``, ``introspect_token_request`` and
+        ``access_token_response`` and ``refresh_token_response`` get and return an answer
+        (``status``, ``headers``, ``body``); ``revoke_token_request``, ``introspect_token_request`` and
         ``refresh_token_request`` get and return ``(url, headers, body)``, ``protected_request``
         ``(url, headers, data)``. Raises ConfigurationError for another type.
         """
@@ -494,7 +494,7 @@ class AsyncOAuth2Client(Client):
     # How they work.
 
     def _own(self, token: str | None) -> str:
-        held = self.token or {}
+        held = self.token or Token()
         found = token or held.get("refresh_token") or held.get("access_token")
         if not found:
             raise RequestError("there is no token in memory: pass the one that is meant")
@@ -505,9 +505,7 @@ class AsyncOAuth2Client(Client):
             return "authorization_code"
         if username is not None:
             return "password"
-        if self._provider is None and self._grant_type is None:
-            return "client_credentials"
-        return self._grant_type or self._provider.grant_types[0]  # type: ignore[union-attr]
+        return self._grant_type or "client_credentials"
 
     def _build(
         self,
@@ -548,7 +546,7 @@ class AsyncOAuth2Client(Client):
 
     def _take(self, request: AuthorizationRequest | None) -> AuthorizationRequest | None:
         """Return *request*, or the last one that was made; each is good once."""
-        remembered = self._requests or {}
+        remembered = self._requests or OrderedDict[str, AuthorizationRequest]()
         if request is None:
             return remembered.popitem()[1] if remembered else None
         remembered.pop(request.state, None)
@@ -581,7 +579,7 @@ class AsyncOAuth2Client(Client):
             returned = dict(parse_qsl(urlsplit(url).query, errors="replace")).get("state")
             expected = self._expected_state(returned)
         if request is None:
-            request = (self._requests or {}).get(expected)
+            request = self._requests.get(expected) if self._requests is not None else None
         issuer = request.issuer if request is not None else None
         values = parse_authorization_response(
             url,
@@ -603,7 +601,7 @@ def _notifier(
         return None
 
     async def notify(token: Token, before: Token | None) -> None:
-        known = before or {}
+        known = before or Token()
         if older:
             result = hook(token)
         else:

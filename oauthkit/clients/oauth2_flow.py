@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import attrs
 
 from oauthkit.errors import OAuthError, RequestError, mask
-from oauthkit.protocol.client_auth import ClientAuthMethod, authenticate
+from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenticate
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
 from oauthkit.protocol.shape import describe_shape
@@ -41,7 +41,7 @@ class OAuth2Flow:
     whose: str
     client_id: str
     client_secret: str = attrs.field(default="", repr=False)
-    auth_method: ClientAuthMethod = "client_secret_basic"
+    auth_method: ClientAuthMethod | None = "client_secret_basic"
     raw_basic: bool = False
     caller: Caller
     parse_token: ParseToken = parse_token_response
@@ -58,7 +58,8 @@ class OAuth2Flow:
     ) -> dict[str, Any]:
         """Send a token request; return the members of the token. Raises OAuthError."""
         now = self.clock()
-        answer, secrets = await self._call(url, form, headers)
+        before = hook.replace("_response", "_request")
+        answer, secrets = await self._call(url, form, headers, hook=before)
         for change in self.hooks.get(hook, ()):
             answer = change(answer)
         try:
@@ -93,15 +94,17 @@ class OAuth2Flow:
         form: Mapping[str, Any],
         headers: Mapping[str, str] | None,
         *,
-        hook: str | None = None,
+        hook: str,
     ) -> tuple[Answer, list[str]]:
-        auth = authenticate(
-            self.auth_method, self.client_id, self.client_secret, raw_basic=self.raw_basic
-        )
+        auth = ClientAuth()
+        if self.auth_method is not None:  # an assertion speaks for itself (RFC 7523 §2.1)
+            auth = authenticate(
+                self.auth_method, self.client_id, self.client_secret, raw_basic=self.raw_basic
+            )
         members = {name: value for name, value in form.items() if value}
         sent = {**_ACCEPT, **(headers or {}), **auth.headers}
         encoded = build_form({**members, **auth.form})
-        for change in self.hooks.get(hook or "", ()):
+        for change in self.hooks.get(hook, ()):
             url, sent, encoded = change(url, dict(sent), encoded)
         answer = await self.caller.call("POST", url, form=encoded, headers=sent)
         return answer, self._secrets({**members, **auth.form}, auth.headers)
@@ -134,7 +137,8 @@ class OAuth2Flow:
         code, told = show(error.error), show(error.error_description)
         said = shape if code == "invalid_response" else f"{code}: {told}" if told else code
         return OAuthError(
-            f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes): {said}",
+            f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes): "
+            f"{said}",
             error=code,
             error_description=told or None,
             error_uri=show(error.error_uri) or None,

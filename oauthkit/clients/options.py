@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession
 
-from oauthkit.errors import ConfigurationError
+from oauthkit.errors import ConfigurationError, CredentialsError
 from oauthkit.protocol.oauth1 import SIGNATURE_METHODS, Placement
 
 if TYPE_CHECKING:
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_amount",
+    "check_assertion",
     "check_callable",
+    "check_choice",
     "check_flag",
     "check_method",
     "check_origins",
     "check_realm",
     "check_redirect_uri",
+    "check_secret_for",
     "check_session",
     "check_signature_type",
     "check_text",
@@ -47,11 +50,49 @@ def _refuse(name: str, value: object, expected: str) -> ConfigurationError:
     return ConfigurationError(f"{name}: expected {expected}, got {describe_value(value)}")
 
 
-def check_amount(name: str, value: object, unit: str, *, whole: bool = False) -> None:
-    """Refuse what is no positive number; a *whole* one is an int."""
+def check_amount(
+    name: str, value: object, unit: str, *, whole: bool = False, zero: bool = False
+) -> None:
+    """Refuse what is no positive number; a *whole* one is an int, *zero* is allowed if said so."""
     kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < _LARGEST_AMOUNT:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < _LARGEST_AMOUNT:
         raise _refuse(name, value, f"a positive {'whole ' if whole else ''}number of {unit}")
+    if value == 0 and not zero:
+        raise _refuse(name, value, f"a positive {'whole ' if whole else ''}number of {unit}")
+
+
+def check_choice(name: str, value: object, known: Iterable[str | None]) -> None:
+    """Refuse what is none of the values that are known."""
+    choices = tuple(known)
+    if value not in choices:
+        shown = f"{value!r:.60}" if isinstance(value, str) else describe_value(value)
+        raise ConfigurationError(f"{name} = {shown}: expected one of {_any_of(map(repr, choices))}")
+
+
+def check_secret_for(whose: str, method: str, client_id: object, client_secret: object) -> None:
+    """Refuse client credentials that are no text, or cannot authenticate by *method*."""
+    faults: list[tuple[str, str, str]] = []
+    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
+        if value is not None and (not isinstance(value, str) or not value):
+            faults.append(("invalid", name, f"expected text, got {describe_value(value)}"))
+    if client_id is None and client_secret is not None:
+        faults.append(("missing", "client_id", "whose secret is it?"))
+    if client_secret is None and method != "none":
+        faults.append(("missing", "client_secret", f"{method} needs it; a public client: 'none'"))
+    if faults:
+        raise CredentialsError(whose, faults)
+
+
+def check_assertion(whose: str, **fields: object) -> None:
+    """Refuse what an assertion cannot be made of: each field must be text."""
+    faults: list[tuple[str, str, str]] = []
+    for name, value in fields.items():
+        if value is None:
+            faults.append(("missing", name, f"pass {name}=…"))
+        elif not isinstance(value, str) or not value:
+            faults.append(("invalid", name, f"expected text, got {describe_value(value)}"))
+    if faults:
+        raise CredentialsError(whose, faults)
 
 
 def check_flag(name: str, value: object) -> None:

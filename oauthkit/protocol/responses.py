@@ -14,7 +14,13 @@ from oauthkit.errors import CallbackError, OAuthError
 from oauthkit.protocol.oauth1.encoding import decode_form
 from oauthkit.protocol.shape import describe_shape
 
-__all__ = ["parse_authorization_response", "parse_error", "parse_token_response", "read_object"]
+__all__ = [
+    "parse_authorization_response",
+    "parse_error",
+    "parse_token_members",
+    "parse_token_response",
+    "read_object",
+]
 
 _JSONP = re.compile(r"\s*[A-Za-z_$][\w$.]*\s*\((.*)\)\s*;?\s*", re.DOTALL).fullmatch
 # RFC 6749 §5.2 and §4.1.2.1 allow these characters in codes and descriptions.
@@ -76,9 +82,9 @@ def parse_token_response(status: int, body: bytes | str, *, now: float) -> dict[
     Read the answer of a token endpoint (RFC 6749 §5): the token's members, unknown ones included.
 
     ``token_type`` is Bearer where there is none; ``expires_in`` is a number of seconds, or left
-    out where the server gave none, null, zero (some say "never" so), or nothing that is a number; ``expires_at`` (seconds since
-    the epoch) is then *now* plus that. null and false count as absent for ``refresh_token``,
-    ``scope`` and ``id_token``; a list of scopes is joined.
+    out where the server gave none, null, zero or less (some mean "never"), or no number;
+    ``expires_at`` (seconds since the epoch) is then *now* plus that. null and false count as absent
+    for ``refresh_token``, ``scope`` and ``id_token``; a list of scopes is joined.
 
     Raises OAuthError: with the server's own ``error`` where there is one, whatever the status, and
     with ``invalid_response`` where there is no token, by status, length and shape alone.
@@ -104,6 +110,11 @@ def parse_token_response(status: int, body: bytes | str, *, now: float) -> dict[
             length=len(octets),
             shape=shape,
         )
+    return parse_token_members(found, now=now)
+
+
+def parse_token_members(found: Mapping[str, Any], *, now: float) -> dict[str, Any]:
+    """Read the members of a token, of an answer or a fragment, as ``parse_token_response`` says."""
     token = {name: value for name, value in found.items() if value is not None}
     for name in ("refresh_token", "id_token"):
         if not isinstance(token.get(name), str) or not token[name]:

@@ -111,3 +111,41 @@ def oauth1_token(members: Mapping[str, Any], *, whose: str) -> Token:
     if faults:
         raise CredentialsError(whose, faults, source="token")
     return Token(known)
+
+
+def oauth2_token(members: Mapping[str, Any], *, whose: str, now: float) -> Token:
+    """
+    Check the members of an OAuth 2 token that somebody kept, and return it.
+
+    It needs an ``access_token`` or a ``refresh_token``; ``expires_at`` (seconds since the epoch) is
+    made of ``expires_in`` where it is missing. Raises CredentialsError, naming *whose* it is.
+    """
+    given = cast("object", members)
+    if isinstance(given, Token) and "access_token" in given:
+        return given
+    if not isinstance(given, Mapping):
+        hint = f"expected a mapping with access_token, got {type(given).__name__}"
+        raise CredentialsError(whose, [("invalid", "token", hint)])
+    items = cast("Mapping[object, Any]", given).items()
+    known = {name: value for name, value in items if isinstance(name, str) and value is not None}
+    faults: list[tuple[str, str, str]] = []
+    if "access_token" not in known and "refresh_token" not in known:
+        faults.append(("missing", "access_token", "or a refresh_token, to get one with"))
+    for name in ("access_token", "refresh_token", "token_type"):
+        value = known.get(name, "x")
+        if not isinstance(value, str) or not value:
+            faults.append(("invalid", name, "expected text that is not empty"))
+    for name in ("expires_at", "expires_in"):
+        value = known.get(name)
+        if isinstance(value, str):
+            try:
+                known[name] = float(value)
+            except ValueError:
+                faults.append(("invalid", name, "expected a number of seconds"))
+        elif isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+            faults.append(("invalid", name, "expected a number of seconds"))
+    if faults:
+        raise CredentialsError(whose, faults, source="token")
+    if "expires_at" not in known and known.get("expires_in", 0) > 0:
+        known["expires_at"] = now + known["expires_in"]
+    return Token(known)

@@ -60,7 +60,9 @@ class Grant:
     known: bool = attrs.field(default=False, init=False)
     seeded: bool = attrs.field(default=False, init=False)
     after_401: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
-    flights: Flights[tuple[Slot, Token]] = attrs.field(factory=Flights[tuple[Slot, Token]], init=False, repr=False)
+    flights: Flights[tuple[Slot, Token]] = attrs.field(
+        factory=Flights[tuple[Slot, Token]], init=False, repr=False
+    )
 
     def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
         """Put *token* into memory by hand; None clears all of them. The store is not touched."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import attrs
 
@@ -113,8 +113,8 @@ class StoredSource:
                     if _version(again) == _version(stored):
                         raise
                     stored = again
-                else:
-                    break
+                    continue
+                break
             # What is in hand now could be lost: storing it gets a deadline of its own.
             deadline.renew()
             token = await grant.keep(self.slot, members)
@@ -151,7 +151,7 @@ class _Deadline:
         """Begin anew."""
         self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
-    async def __aenter__(self) -> _Deadline:
+    async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
         return self
 
