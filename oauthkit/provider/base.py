@@ -1,48 +1,32 @@
-"""Declarations: a provider is data, checked when it is made (RFC 5849 §2 and §3)."""
+"""What every declaration has, and how it is checked when it is made."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, cast, get_args
+from collections.abc import Iterable
+from typing import ClassVar, Generic, TypeVar, cast
 
 import attrs
 from yarl import URL
 
 from oauthkit.errors import ConfigurationError, DeclarationError
-from oauthkit.protocol.oauth1 import (
-    SIGNATURE_METHODS,
-    Placement,
-    SignatureMethod,
-    parse_token_response,
-)
 from oauthkit.protocol.origins import Origin, canonical_host, is_secure, parse_origin
 
-if TYPE_CHECKING:
-    from oauthkit.clients import AsyncOAuth1Client  # noqa: F401 - named in a base class's string
-
-__all__ = ["OAuth1Provider", "Provider"]
+__all__ = ["Check", "Provider", "as_texts"]
 
 C_co = TypeVar("C_co", covariant=True)
 
-_PLACEMENTS: tuple[str, ...] = get_args(Placement)
-TokenMethod = Literal["POST", "GET"]
-_TOKEN_METHODS: tuple[str, ...] = get_args(TokenMethod)
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*").fullmatch
 _LONGEST_SHOWN = 120
 
 
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
+def as_texts(values: Iterable[str]) -> tuple[str, ...]:
     """Make a list a tuple; what is no list of texts stays, so that the check can name it."""
     return (
         tuple(values)
         if isinstance(values, (list, set, frozenset))
         else cast("tuple[str, ...]", values)
     )
-
-
-def _methods(values: Iterable[SignatureMethod]) -> tuple[SignatureMethod, ...]:
-    return cast("tuple[SignatureMethod, ...]", _texts(values))
 
 
 # Only its kinds are made and compared: half of what attrs would build here is never called.
@@ -69,10 +53,10 @@ class Provider(Generic[C_co]):
     api_base: str | None = None
     """The URL that a client's relative URLs are put after; tokens may go to its origin."""
 
-    origins: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    origins: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
     """Other origins that tokens may go to: ``https://api.example.com``, ``https://*.example.com``."""
 
-    plain_http_hosts: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    plain_http_hosts: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
     """Hosts that may be reached by http. A leniency: what is sent there can be read on its way."""
 
     grant_types: tuple[str, ...] = attrs.field(default=(), init=False)
@@ -87,14 +71,14 @@ class Provider(Generic[C_co]):
 
     def __attrs_post_init__(self) -> None:
         """Check the declaration, all of it."""
-        check = _Check(self)
+        check = Check(self)
         self._validate(check)
         if check.faults:
             raise DeclarationError(str(self.name), check.faults)
         object.__setattr__(self, "plain_http_hosts", tuple(check.plain_http_hosts))
         object.__setattr__(self, "_token_origins", tuple(dict.fromkeys(check.token_origins)))
 
-    def _validate(self, check: _Check) -> None:
+    def _validate(self, check: Check) -> None:
         check.name(self.name)
         if self.title is not self.name:
             check.text("title", self.title, optional=False)
@@ -110,106 +94,7 @@ class Provider(Generic[C_co]):
         return [("plain_http_hosts", self.plain_http_hosts)]
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class OAuth1Provider(Provider["AsyncOAuth1Client"]):
-    """
-    A service that speaks OAuth 1.0a (RFC 5849).
-
-    Needed are *name*, the endpoints that the service has (none, where its site hands out tokens),
-    and *api_base* or *origins*. A quirk that no field covers is a subclass that overrides
-    ``parse_token``. Raises DeclarationError, which lists every fault.
-    """
-
-    protocol: ClassVar[str] = "oauth1"
-
-    temporary_credential_endpoint: str | None = None
-    """Where temporary credentials (a request token) come from (RFC 5849 §2.1)."""
-
-    authorization_endpoint: str | None = None
-    """Where the user is sent to approve (RFC 5849 §2.2)."""
-
-    token_endpoint: str | None = None
-    """Where token credentials come from (RFC 5849 §2.3)."""
-
-    signature_methods: tuple[SignatureMethod, ...] = attrs.field(
-        default=("HMAC-SHA1",), converter=_methods
-    )
-    """The signature methods that the service takes (RFC 5849 §3.4); the first is the default."""
-
-    placement: Placement = "header"
-    """Where the protocol parameters go (RFC 5849 §3.5): ``header``, ``body`` or ``query``."""
-
-    realm: str | None = None
-    """The realm of the Authorization header (RFC 5849 §3.5.1), where the service wants one."""
-
-    token_method: TokenMethod = "POST"
-    """What both protocol requests are sent with, ``POST`` or ``GET`` (RFC 5849 §2.1, §2.3)."""
-
-    body_hash: bool = False
-    """Whether a body that is no form is signed too (OAuth Request Body Hash 1.0)."""
-
-    allow_unconfirmed_callback: bool = False
-    """A leniency: take an answer without ``oauth_callback_confirmed=true`` (RFC 5849 §2.1)."""
-
-    allow_missing_verifier: bool = False
-    """A leniency: exchange without ``oauth_verifier`` (RFC 5849 §2.3), as before OAuth 1.0a."""
-
-    clock_from_date: bool = False
-    """A leniency: after a 401, set the clock by the answer's ``Date``, try once more (§3.3)."""
-
-    grant_types: tuple[str, ...] = attrs.field(default=("oauth1",), init=False)
-
-    def parse_token(self, body: bytes) -> Mapping[str, str]:
-        """
-        Read the answer of the temporary credential or token endpoint (RFC 5849 §2.1, §2.3).
-
-        Override this where a service answers in a form of its own. *body* is a successful answer,
-        decompressed, at most as long as the client's ``answer_limit``. Return the members under
-        their wire names, with ``oauth_token`` and ``oauth_token_secret`` among them; other members
-        are kept in the token. Raise OAuthError where *body* holds none, and put no part of *body*
-        into it. It must not do I/O.
-        """
-        return parse_token_response(body)
-
-    def _validate(self, check: _Check) -> None:
-        super()._validate(check)
-        for field in ("temporary_credential_endpoint", "authorization_endpoint", "token_endpoint"):
-            check.url(field, getattr(self, field))
-        if self.temporary_credential_endpoint is not None and self.token_endpoint is None:
-            check.fault(
-                "token_endpoint", None, "a temporary_credential_endpoint is of no use without it"
-            )
-        check.signature_methods(self.signature_methods)
-        check.one_of("placement", self.placement, _PLACEMENTS)
-        check.one_of("token_method", self.token_method, _TOKEN_METHODS)
-        check.text("realm", self.realm)
-        for field in (
-            "body_hash",
-            "allow_unconfirmed_callback",
-            "allow_missing_verifier",
-            "clock_from_date",
-        ):
-            check.boolean(field, getattr(self, field))
-        if self.placement == "body" and self.token_method == "GET":
-            check.fault("token_method", "GET", "placement 'body' needs a body: 'POST'")
-        if "PLAINTEXT" in check.texts("signature_methods", self.signature_methods, silent=True):
-            if self.placement == "query":
-                check.fault(
-                    "placement", "query", "with PLAINTEXT the secrets would be part of every URL"
-                )
-            if self.plain_http_hosts:
-                check.fault(
-                    "plain_http_hosts",
-                    self.plain_http_hosts,
-                    "with PLAINTEXT the secrets would travel in the clear (RFC 5849 §3.4.4)",
-                )
-
-    def _leniencies(self) -> list[tuple[str, object]]:
-        own = ("allow_unconfirmed_callback", "allow_missing_verifier", "clock_from_date")
-        return [*super()._leniencies(), *((field, getattr(self, field)) for field in own)]
-
-
-class _Check:
+class Check:
     """The faults of one declaration; each line names the field, its value and what is expected."""
 
     def __init__(self, provider: Provider[object]) -> None:
@@ -219,13 +104,16 @@ class _Check:
         self.token_origins: list[Origin] = []
 
     def fault(self, field: str, value: object, expected: str) -> None:
+        """Note a fault: the field, its value and what is expected."""
         self.faults.append(f"{field} = {_show(value)}: {expected}")
 
     def name(self, value: object) -> None:
+        """Check a name."""
         if not isinstance(value, str) or not _NAME(value):
             self.fault("name", value, "lower-case letters and digits, in words joined by '-'")
 
     def where_tokens_go(self) -> None:
+        """Check *plain_http_hosts*, *api_base* and *origins*, and collect what they say."""
         for host in self.texts("plain_http_hosts", self.provider.plain_http_hosts):
             try:
                 self.plain_http_hosts.append(canonical_host(host))
@@ -305,25 +193,32 @@ class _Check:
                 self.fault(field, value, "a tuple of texts")
         return tuple(found)
 
-    def signature_methods(self, values: object) -> None:
-        known = ", ".join(SIGNATURE_METHODS)
-        if values == ():
-            self.fault("signature_methods", values, f"at least one of {known}")
-        for method in self.texts("signature_methods", values):
-            if method not in SIGNATURE_METHODS:
-                self.fault("signature_methods", method, f"one of {known}")
-
-    def one_of(self, field: str, value: object, known: tuple[str, ...]) -> None:
+    def one_of(self, field: str, value: object, known: tuple[str | None, ...]) -> None:
+        """Check that a value is one of those that are known."""
         if value not in known:
             self.fault(field, value, f"one of {', '.join(map(repr, known))}")
 
     def text(self, field: str, value: object, *, optional: bool = True) -> None:
+        """Check that a value is text in one line."""
         if optional and value is None:
             return
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             self.fault(field, value, "text in one line")
 
+    def pairs(self, field: str, values: object) -> None:
+        """Check that values are pairs of texts."""
+        found = cast("tuple[object, ...]", values) if isinstance(values, tuple) else (values,)
+        for pair in found:
+            kinds = (
+                [type(one) for one in cast("tuple[object, ...]", pair)]
+                if isinstance(pair, tuple)
+                else []
+            )
+            if kinds != [str, str]:
+                self.fault(field, pair, "a mapping of texts to texts")
+
     def boolean(self, field: str, value: object) -> None:
+        """Check that a value is a boolean."""
         if not isinstance(value, bool):
             self.fault(field, value, "True or False")
 

@@ -1,0 +1,92 @@
+"""Declarations of services that take signed assertions (RFC 7523 §2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from oauthkit.protocol.grants import JWT_BEARER
+from oauthkit.protocol.jose import ALGORITHMS, Algorithm
+from oauthkit.protocol.responses import parse_token_response
+from oauthkit.provider.base import Check, Provider, as_texts
+from oauthkit.provider.oauth2 import pairs_of
+
+if TYPE_CHECKING:
+    from oauthkit.clients import AsyncAssertionClient  # noqa: F401 - named in a base class's string
+    from oauthkit.provider.oauth2 import TokenPlacement
+
+__all__ = ["AssertionProvider"]
+
+_FIELDS = ("issuer", "private_key", "key_id", "subject", "scope", "token_endpoint")
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class AssertionProvider(Provider["AsyncAssertionClient"]):
+    """
+    A service whose clients sign JWTs and exchange them for tokens (RFC 7521, RFC 7523).
+
+    Needed are *name*, *token_endpoint*, and *api_base* or *origins*. Services hand out keys as JSON
+    files with names of their own: *credential_names* maps ``AssertionCredentials``' fields to them,
+    and *ignored_credentials* lists the members that are of no use here. Raises DeclarationError,
+    which lists every fault.
+    """
+
+    protocol: ClassVar[str] = "assertion"
+
+    token_endpoint: str | None = None
+    """Where assertions are exchanged (RFC 7521 §4.1)."""
+
+    audience: str | None = None
+    """The ``aud`` of every assertion (RFC 7523 §3); the token endpoint where none is given."""
+
+    alg: Algorithm = "RS256"
+    """How assertions are signed (RFC 7518 §3.1, RFC 8037)."""
+
+    lifetime: int = 3600
+    """How long an assertion is good, in seconds: its ``exp`` less its ``iat``."""
+
+    scope: str | None = None
+    """What is asked for where the caller asks for nothing."""
+
+    scope_in_claims: bool = False
+    """Whether the scope is a claim of the assertion, not a member of the form (RFC 7521 §4.1)."""
+
+    token_placement: TokenPlacement = "header"
+    """Where the token goes (RFC 6750 §2): ``header``, ``body`` or ``query``."""
+
+    credential_names: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=pairs_of)
+    """What the fields of the credentials are called in this service's key files: pairs."""
+
+    ignored_credentials: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
+    """Members of this service's key files that are of no use here."""
+
+    grant_types: tuple[str, ...] = attrs.field(default=(JWT_BEARER,), init=False)
+
+    def parse_token(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
+        """
+        Read the answer of the token endpoint (RFC 6749 §5).
+
+        As ``OAuth2Provider.parse_token``: override it where a service answers in a form of its own.
+        """
+        return parse_token_response(status, body, now=now)
+
+    def _validate(self, check: Check) -> None:
+        super()._validate(check)
+        check.url("token_endpoint", self.token_endpoint)
+        if self.token_endpoint is None:
+            check.fault("token_endpoint", None, "the URL where assertions are exchanged")
+        check.text("audience", self.audience)
+        check.one_of("alg", self.alg, ALGORITHMS)
+        lifetime: object = self.lifetime
+        if isinstance(lifetime, bool) or not isinstance(lifetime, int) or lifetime < 1:
+            check.fault("lifetime", lifetime, "a positive whole number of seconds")
+        check.text("scope", self.scope)
+        check.boolean("scope_in_claims", self.scope_in_claims)
+        check.one_of("token_placement", self.token_placement, ("header", "body", "query"))
+        check.texts("ignored_credentials", self.ignored_credentials)
+        check.pairs("credential_names", self.credential_names)
+        for field, _ in self.credential_names:
+            if field not in _FIELDS:
+                check.fault("credential_names", field, f"one of {', '.join(_FIELDS)}")

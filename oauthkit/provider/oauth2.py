@@ -1,0 +1,152 @@
+"""Declarations of OAuth 2 services (RFC 6749 §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+import attrs
+
+from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
+from oauthkit.protocol.pkce import CodeChallengeMethod
+from oauthkit.protocol.responses import parse_token_response
+from oauthkit.provider.base import Check, Provider, as_texts
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from oauthkit.clients import AsyncOAuth2Client  # noqa: F401 - named in a base class's string
+
+    TokenPlacement = Literal["header", "body", "query"]
+
+__all__ = ["GRANT_TYPES", "OAuth2Provider", "pairs_of"]
+
+GRANT_TYPES = ("authorization_code", "client_credentials", "password", "refresh_token")
+"""The grant types that ``AsyncOAuth2Client`` speaks (IANA OAuth Parameters)."""
+
+_PLACEMENTS = ("header", "body", "query")
+_CHALLENGES: tuple[str | None, ...] = (*get_args(CodeChallengeMethod), None)
+_ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+)
+
+
+def pairs_of(values: Any) -> Any:
+    """Make a mapping pairs, so that the declaration stays hashable."""
+    return tuple(values.items()) if isinstance(values, Mapping) else as_texts(values)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class OAuth2Provider(Provider["AsyncOAuth2Client"]):
+    """
+    A service that speaks OAuth 2 (RFC 6749).
+
+    Needed are *name*, *token_endpoint*, and *api_base* or *origins*; *authorization_endpoint* where
+    *grant_types* begins with ``authorization_code``, as it does where none are given. A quirk that
+    no field covers is a subclass that overrides ``parse_token``. Raises DeclarationError, which
+    lists every fault.
+    """
+
+    protocol: ClassVar[str] = "oauth2"
+
+    token_endpoint: str | None = None
+    """Where tokens come from (RFC 6749 §3.2)."""
+
+    authorization_endpoint: str | None = None
+    """Where the user is sent (RFC 6749 §3.1)."""
+
+    revocation_endpoint: str | None = None
+    """Where tokens are revoked (RFC 7009 §2)."""
+
+    introspection_endpoint: str | None = None
+    """Where a token is explained (RFC 7662 §2)."""
+
+    issuer: str | None = None
+    """The server's issuer identifier (RFC 8414 §2); an ``iss`` in a callback must equal it."""
+
+    authorization_response_iss_parameter_supported: bool = False
+    """Whether every callback holds ``iss`` (RFC 9207 §3): one without it is then refused."""
+
+    grant_types: tuple[str, ...] = attrs.field(
+        default=("authorization_code", "refresh_token"), converter=as_texts
+    )
+    """The grant types that it offers; the first is what ``connect()`` uses."""
+
+    token_endpoint_auth_method: ClientAuthMethod = "client_secret_basic"
+    """How a client with a secret authenticates (RFC 6749 §2.3, IANA names)."""
+
+    code_challenge_method: CodeChallengeMethod | None = "S256"
+    """The PKCE method (RFC 7636 §4.3). ``plain`` and None are leniencies."""
+
+    scope: str | None = None
+    """What is asked for where the caller asks for nothing (RFC 6749 §3.3)."""
+
+    scope_separator: str = " "
+    """What joins scopes in requests; RFC 6749 §3.3 says a space. A leniency otherwise."""
+
+    token_placement: TokenPlacement = "header"
+    """Where the token goes (RFC 6750 §2): ``header``, ``body`` or ``query``."""
+
+    authorization_params: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=pairs_of)
+    """What else every authorization request holds: a mapping or pairs."""
+
+    raw_basic: bool = False
+    """A leniency: ``client_secret_basic`` without the form encoding of RFC 6749 §2.3.1."""
+
+    def parse_token(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
+        """
+        Read the answer of the token endpoint (RFC 6749 §5).
+
+        Override this where a service answers in a form of its own. *body* is decompressed, at most
+        as long as the client's ``answer_limit``; *now* is in seconds since the epoch. Return the
+        token's members under their RFC names, with ``expires_at`` (seconds since the epoch) where
+        the lifetime is known. Raise OAuthError, with the server's ``error``, where *body* holds no
+        token, and put no part of *body* into its text. It must not do I/O.
+        """
+        return parse_token_response(status, body, now=now)
+
+    def _validate(self, check: Check) -> None:
+        super()._validate(check)
+        for field in _ENDPOINTS:
+            check.url(field, getattr(self, field))
+        check.url("issuer", self.issuer)
+        offered = check.texts("grant_types", self.grant_types)
+        if not offered:
+            check.fault("grant_types", self.grant_types, f"at least one of {_any(GRANT_TYPES)}")
+        for kind in offered:
+            if kind not in GRANT_TYPES:
+                check.fault("grant_types", kind, f"one of {_any(GRANT_TYPES)}")
+        if self.token_endpoint is None:
+            check.fault("token_endpoint", None, "the URL where tokens come from")
+        if offered[:1] == ("authorization_code",) and self.authorization_endpoint is None:
+            check.fault("authorization_endpoint", None, "grant type authorization_code needs it")
+        check.one_of(
+            "token_endpoint_auth_method", self.token_endpoint_auth_method, CLIENT_AUTH_METHODS
+        )
+        check.one_of("code_challenge_method", self.code_challenge_method, _CHALLENGES)
+        check.one_of("token_placement", self.token_placement, _PLACEMENTS)
+        check.text("scope", self.scope)
+        if self.scope_separator != " ":
+            check.text("scope_separator", self.scope_separator, optional=False)
+        check.pairs("authorization_params", self.authorization_params)
+        for field in ("authorization_response_iss_parameter_supported", "raw_basic"):
+            check.boolean(field, getattr(self, field))
+        if self.authorization_response_iss_parameter_supported and self.issuer is None:
+            check.fault("issuer", None, "which issuer must the callbacks name?")
+
+    def _leniencies(self) -> list[tuple[str, object]]:
+        own: list[tuple[str, object]] = [("raw_basic", self.raw_basic)]
+        if self.code_challenge_method != "S256":
+            own.append(("code_challenge_method", str(self.code_challenge_method)))
+        if self.scope_separator != " ":
+            own.append(("scope_separator", self.scope_separator))
+        if self.token_placement != "header":
+            own.append(("token_placement", self.token_placement))
+        return [*super()._leniencies(), *own]
+
+
+def _any(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names))
