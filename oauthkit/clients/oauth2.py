@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from aiohttp import ClientSession
+from aiohttp import ClientResponse, ClientSession
+from yarl import URL
 
 from oauthkit.clients.base import Client
 from oauthkit.clients.oauth2_flow import OAuth2Exchange, OAuth2Flow
@@ -483,15 +484,21 @@ class AsyncOAuth2Client(Client):
         """
         Add a function that mends what one server does differently.
 
-        ``access_token_response`` and ``refresh_token_response`` get and return an answer
-        (``status``, ``headers``, ``body``); ``revoke_token_request``, ``introspect_token_request`` and
-        ``refresh_token_request`` get and return ``(url, headers, body)``, ``protected_request``
-        ``(url, headers, data)``. Raises ConfigurationError for another type.
+        ``access_token_response`` and ``refresh_token_response`` get and return an answer (its
+        ``status``, ``headers`` and ``body``); ``refresh_token_request``, ``revoke_token_request``
+        and ``introspect_token_request`` get and return ``(url, headers, body)``,
+        ``protected_request`` ``(url, headers, data)``. Raises ConfigurationError for another type.
         """
         check_choice("hook_type", hook_type, _HOOKS)
         self._hooks.setdefault(hook_type, []).append(hook)
 
     # How they work.
+
+    async def _request(self, method: str, url: str | URL, kwargs: dict[str, Any]) -> ClientResponse:
+        for change in self._hooks.get("protected_request", ()):
+            url, headers, data = change(url, kwargs.get("headers"), kwargs.get("data"))
+            kwargs.update(headers=headers, data=data)
+        return await super()._request(method, url, kwargs)
 
     def _own(self, token: str | None) -> str:
         held = self.token or Token()

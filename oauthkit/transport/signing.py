@@ -10,6 +10,7 @@ import attrs
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
 from yarl import URL
 
+from oauthkit.tokens.seams import NothingNewError
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.seams import Signer
 
@@ -95,9 +96,16 @@ class Signing:
             if cause is None or cause in tried or getattr(request.body, "consumed", False):
                 return response
             tried.add(cause)
-            response.release()
-            if cause == "token":
+            if cause == "proof":
+                response.release()
+                continue
+            # Read to its end, it gives its connection back: renewing may need one. And where no
+            # other token is to be had, this is the answer.
+            await response.read()
+            try:
                 token = await source.token(rejected=token)
+            except NothingNewError:
+                return response
 
     def _strip_cookies(self, request: ClientRequest) -> None:
         kept = self.kept.filter(request) if self.kept is not None else ""
