@@ -14,7 +14,7 @@ from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenti
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
 from oauthkit.protocol.shape import describe_shape
-from oauthkit.tokens.seams import NothingNewError
+from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.stores import Record
 from oauthkit.transport.seams import Answer, Caller
 
@@ -177,10 +177,10 @@ class OAuth2Exchange:
                 if error.error != "invalid_grant" or not self._needs_no_user:
                     raise
         if not self._needs_no_user:
-            raise NothingNewError(
+            raise OAuthError(
                 "there is no token, or it has expired and there is no refresh token: send the user "
                 "to create_authorization_url() and finish with fetch_token()",
-                error="login_required",
+                error=LOGIN_REQUIRED,
                 provider=self.flow.whose,
             )
         if self.grant_type == "password":

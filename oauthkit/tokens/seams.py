@@ -7,11 +7,14 @@ from typing import Protocol
 from oauthkit.errors import OAuthError
 from oauthkit.protocol.token import Token
 
-__all__ = ["NothingNewError", "TokenSource"]
+__all__ = ["LOGIN_REQUIRED", "NothingNewError", "TokenSource"]
+
+LOGIN_REQUIRED = "login_required"
+"""The ``error`` of an OAuthError that only the user can mend, by logging in (again)."""
 
 
 class NothingNewError(OAuthError):
-    """There is no other token to be had without the user; internal, shown as an OAuthError."""
+    """A rejected token cannot be replaced: the answer that rejected it is the answer."""
 
 
 class TokenSource(Protocol):

@@ -13,7 +13,7 @@ import attrs
 from oauthkit.errors import OAuthError, UnreachableError
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.grants import PLAIN, Grant, Slot
-from oauthkit.tokens.seams import NothingNewError
+from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.stores import Record
 
 __all__ = ["Exchange", "StoredSource"]
@@ -28,7 +28,7 @@ class Exchange(Protocol):
         """
         Return the members of a new token.
 
-        Raises NothingNewError where only the user can help, OAuthError where the server refuses.
+        Raises OAuthError where the server refuses, and where only the user can help (LOGIN_REQUIRED).
         """
 
 
@@ -106,6 +106,8 @@ class StoredSource:
                 try:
                     members = await self.exchange(grant.as_record(stored))
                 except OAuthError as error:
+                    if error.error == LOGIN_REQUIRED and rejected is not None:
+                        raise NothingNewError(str(error), error=LOGIN_REQUIRED) from None
                     if error.error != "invalid_grant":
                         raise
                     # Final only if nobody else has spent the refresh token, and stored the new one.
