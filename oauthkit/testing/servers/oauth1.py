@@ -8,36 +8,23 @@ with what was recomputed and checked.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
-from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import parse_qs
 
-import aiohttp
 import attrs
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 
 from oauthkit.testing.servers.accounts import AccessToken, Accounts
-from oauthkit.testing.servers.certificates import (
-    CertificateAuthority,
-    throwaway_authority,
-    throwaway_rsa_key,
-)
-from oauthkit.testing.servers.failures import Handler
-from oauthkit.testing.servers.loopback import (
-    LoopbackServer,
-    Played,
-    connector,
-    host_names,
-    session,
-)
-from oauthkit.testing.servers.records import Exchange
+from oauthkit.testing.servers.certificates import throwaway_rsa_key
+from oauthkit.testing.servers.embedded import EmbeddedServer, hosts_of, path_of
 from oauthkit.testing.servers.rfc5849 import RSA_METHODS, SIGNATURE_METHODS
-from oauthkit.testing.servers.service import Hook, Service
+from oauthkit.testing.servers.service import Service
 from oauthkit.testing.servers.verification import Verifier
+
+if TYPE_CHECKING:
+    from oauthkit import OAuth1Provider
 
 __all__ = ["Declaration", "OAuth1Server"]
 
@@ -82,12 +69,8 @@ def _methods(methods: Iterable[str]) -> tuple[str, ...]:
     return tuple(methods)
 
 
-def _path(endpoint: str | None, default: str) -> str:
-    return (urlsplit(endpoint).path or "/") if endpoint else default
-
-
 @attrs.define(eq=False, kw_only=True)
-class OAuth1Server:
+class OAuth1Server(EmbeddedServer):
     """
     Play an OAuth 1.0a service: ``with OAuth1Server(hosts=["api.example"]) as server``.
 
@@ -96,27 +79,22 @@ class OAuth1Server:
     *two_legged* lets resources be read without a token. *log* grows by one `Exchange` a request.
     """
 
-    _hosts: tuple[str, ...] = attrs.field(converter=host_names, alias="hosts")
     temporary_credential_path: str = "/oauth/request_token"
     authorization_paths: tuple[str, ...] = AUTHORIZATION_PATHS
     token_path: str = "/oauth/access_token"
     signature_methods: tuple[str, ...] = attrs.field(default=SIGNATURE_METHODS, converter=_methods)
-    clock: Callable[[], float] = attrs.field(default=time.time, repr=False)
     max_age: float = 300.0
     realm: str = "OAuth"
     callbacks: Iterable[str] | None = None
     two_legged: bool = False
-    plain_http: bool = True
-    authority: CertificateAuthority = attrs.field(factory=throwaway_authority, repr=False)
 
-    log: list[Exchange] = attrs.field(factory=list[Exchange], init=False, repr=False)
     _accounts: Accounts = attrs.field(init=False, repr=False)
     _access: AccessToken = attrs.field(init=False, repr=False)
     _service: Service = attrs.field(init=False, repr=False)
-    _loopback: LoopbackServer = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Issue the client's credentials and one access token."""
+        super().__attrs_post_init__()
         registered = None if self.callbacks is None else frozenset(self.callbacks)
         self._accounts = Accounts(callbacks=registered)
         self._access = self._accounts.issue("alice")
@@ -136,16 +114,11 @@ class OAuth1Server:
             authorization_paths=self.authorization_paths,
             token_path=self.token_path,
             log=self.log,
-        )
-        self._loopback = LoopbackServer(
-            app=self._application,
-            hosts=self.hosts,
-            authority=self.authority,
-            plain_http=self.plain_http,
+            hooks=self._hooks,
         )
 
     @classmethod
-    def for_provider(cls, provider: Declaration, **options: Any) -> Self:
+    def for_provider(cls, provider: Declaration | OAuth1Provider, **options: Any) -> Self:
         """
         Play the service that *provider* declares: its hosts, endpoint paths, signature methods.
 
@@ -158,14 +131,14 @@ class OAuth1Server:
             provider.api_base,
             *provider.origins,
         )
-        authorization = _path(provider.authorization_endpoint, AUTHORIZATION_PATHS[0])
+        authorization = path_of(provider.authorization_endpoint, AUTHORIZATION_PATHS[0])
         settings: dict[str, Any] = {
-            "hosts": [urlsplit(url).hostname for url in urls if url],
-            "temporary_credential_path": _path(
+            "hosts": hosts_of(urls),
+            "temporary_credential_path": path_of(
                 provider.temporary_credential_endpoint, "/oauth/request_token"
             ),
             "authorization_paths": tuple(dict.fromkeys((authorization, *AUTHORIZATION_PATHS))),
-            "token_path": _path(provider.token_endpoint, "/oauth/access_token"),
+            "token_path": path_of(provider.token_endpoint, "/oauth/access_token"),
             "signature_methods": provider.signature_methods,
         }
         return cls(**{**settings, **options})
@@ -243,95 +216,11 @@ class OAuth1Server:
         URL that is not of this server, and for temporary credentials that are unknown, expired or
         decided.
         """
-        parts = urlsplit(authorization_url)
-        if parts.hostname not in {*self.hosts, "127.0.0.1"}:
-            raise ValueError(f"this server does not play the host {parts.hostname!r}")
-        if parts.path not in self.authorization_paths:
-            raise ValueError(f"{parts.path!r} is none of {', '.join(self.authorization_paths)}")
-        tokens = parse_qs(parts.query).get("oauth_token", [])
+        query = self._own_query(authorization_url, self.authorization_paths)
+        tokens = parse_qs(query).get("oauth_token", [])
         if len(tokens) != 1:
             raise ValueError("the authorization URL holds no oauth_token, or several")
         return self._accounts.decide(tokens[0], self.clock(), approve=approve, user=user)
 
-    # Misbehaviour on demand
-
-    def redirect(self, path: str, status: int, location: str) -> None:
-        """Answer requests for *path* with a redirect, whether they are signed right or not."""
-        self._service.hooks[path] = Hook(status=status, headers=(("Location", location),))
-
-    def respond(
-        self,
-        path: str,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | str | Handler = b"",
-    ) -> None:
-        """
-        Answer requests for *path* with this, whether they are signed right or not.
-
-        *body* may be an async handler, which then sees to status and headers itself
-        (`oauthkit.testing.servers.failures` has some).
-        """
-        pairs = tuple((headers or {}).items())
-        if isinstance(body, str):
-            body = body.encode()
-        self._service.hooks[path] = (
-            Hook(status=status, headers=pairs, body=body)
-            if isinstance(body, bytes)
-            else Hook(status=status, headers=pairs, handler=body)
-        )
-
-    def restore(self, path: str) -> None:
-        """Undo `redirect` or `respond`."""
-        self._service.hooks.pop(path, None)
-
-    # Running
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """Name the hosts that are played."""
-        return self._hosts
-
-    @property
-    def port(self) -> int:
-        """Give the port on 127.0.0.1; raises `RuntimeError` while the server does not run."""
-        return self._loopback.port
-
-    def start(self) -> None:
-        """Listen, in a thread of its own."""
-        self._loopback.start()
-
-    def close(self) -> None:
-        """End; harmless when repeated."""
-        self._loopback.close()
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
-
-    def connector(self, *others: Played, **options: Any) -> aiohttp.TCPConnector:
-        """Make a connector that reaches this server and *others*, inside the caller's loop."""
-        return connector(self, *others, **options)
-
-    def session(self, *others: Played, **options: Any) -> aiohttp.ClientSession:
-        """Make a session that reaches this server and *others*, inside the caller's loop."""
-        return session(self, *others, **options)
-
-    def _application(self) -> web.Application:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._service.handle)
-        app.on_response_prepare.append(self._date)
-        return app
-
-    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self.clock(), usegmt=True)
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        return await self._service.handle(request)

@@ -7,54 +7,35 @@ as ``{"errors": [{"code": …, "message": …}]}``: services in wide use do both
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import attrs
 from aiohttp import web
 
 from oauthkit.testing.servers import rfc5849
 from oauthkit.testing.servers.accounts import OUT_OF_BAND, Accounts
-from oauthkit.testing.servers.failures import Handler
 from oauthkit.testing.servers.pages import consent_page, message_page
 from oauthkit.testing.servers.records import Exchange
-from oauthkit.testing.servers.verification import Refusal, SignedRequest, Verifier, text
+from oauthkit.testing.servers.resources import (
+    COOKIE_PATH,
+    WEBSOCKET_PATH,
+    Hook,
+    account,
+    cookie,
+    describe,
+    echo_messages,
+    page,
+    text,
+    url_of,
+)
+from oauthkit.testing.servers.verification import Refusal, SignedRequest, Verifier
 
-__all__ = ["COOKIE_PATH", "WEBSOCKET_PATH", "Hook", "Service"]
-
-COOKIE_PATH = "/cookie"
-WEBSOCKET_PATH = "/ws"
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-
-@attrs.frozen(kw_only=True)
-class Hook:
-    """Hold an answer that a test has put in place of the service's own."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    handler: Handler | None = None
-
-    def answer(self) -> web.Response:
-        """Make the answer, where there is no handler."""
-        return web.Response(status=self.status, headers=list(self.headers), body=self.body)
-
-
-def _pairs(pairs: list[rfc5849.Pair]) -> list[list[str]]:
-    """Show a request's own parameters; what begins with ``oauth_`` is the protocol's."""
-    return [[text(name), text(value)] for name, value in pairs if not name.startswith(b"oauth_")]
+__all__ = ["Service"]
 
 
 def _form(values: dict[str, str]) -> web.Response:
     return web.Response(text=urlencode(values), content_type="text/html", charset="utf-8")
-
-
-def _page(html: str, status: int = 200) -> web.Response:
-    return web.Response(text=html, status=status, content_type="text/html", charset="utf-8")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -69,13 +50,13 @@ class Service:
     authorization_paths: tuple[str, ...]
     token_path: str
     log: list[Exchange]
-    hooks: dict[str, Hook] = attrs.field(factory=dict[str, Hook], init=False)
+    hooks: dict[str, Hook]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Verify, answer and log one request."""
         signed = SignedRequest(
             method=request.method,
-            url=f"{'https' if request.secure else 'http'}://{request.host}{request.raw_path}",
+            url=url_of(request),
             secure=request.secure,
             authorization=tuple(request.headers.getall("Authorization", [])),
             body=await request.content.read(),
@@ -91,7 +72,7 @@ class Service:
             return await hook.handler(request)
         if path == WEBSOCKET_PATH and hook is None and signed.refusal is None:
             self._note(request, signed, 101)
-            return await _echo_messages(request)
+            return await echo_messages(request)
         response = hook.answer() if hook is not None else self._answer(path, request, signed)
         self._note(request, signed, response.status)
         return response
@@ -116,7 +97,7 @@ class Service:
         if path in self.authorization_paths:
             return self._authorization(request, signed)
         if path == COOKIE_PATH:
-            return _cookie(signed)
+            return cookie(signed.url)
         if signed.refusal is None:
             try:
                 if path == self.temporary_credential_path:
@@ -127,20 +108,15 @@ class Service:
                 signed.refusal = refusal
         if signed.refusal is not None:
             return self._refused(signed.refusal)
-        if path == "/1.1/account/verify_credentials.json" and signed.access is not None:
-            return web.json_response(
-                {
-                    "id": int(signed.access.user_id),
-                    "id_str": signed.access.user_id,
-                    "name": signed.access.user.title(),
-                    "screen_name": signed.access.user,
-                }
+        user = signed.access.user if signed.access is not None else None
+        known = account(path, user, signed.access.user_id) if user and signed.access else None
+        if known is not None:
+            return known
+        return web.json_response(
+            describe(
+                request, signed.body, hidden=lambda name: name.startswith(b"oauth_"), user=user
             )
-        if path == "/2/users/me" and signed.access is not None:
-            user = signed.access.user
-            data = {"id": signed.access.user_id, "name": user.title(), "username": user}
-            return web.json_response({"data": data})
-        return web.json_response(_echo(request, signed))
+        )
 
     def _refused(self, refusal: Refusal) -> web.Response:
         """Answer a request that failed its verification (section 3.2)."""
@@ -198,56 +174,14 @@ class Service:
         token = given.get("oauth_token", "")
         asked = self.accounts.temporary(token, self.clock())
         if asked is None or asked.decided:
-            return _page(message_page("This request is not valid", "It is used or expired."), 403)
+            return page(message_page("This request is not valid", "It is used or expired."), 403)
         user = given.get("user", "").strip() or "alice"
         if not posted:
-            return _page(consent_page(request.host, token, user))
+            return page(consent_page(request.host, user, {"oauth_token": token}))
         approve = given.get("decision") == "approve"
         target = self.accounts.decide(token, self.clock(), approve=approve, user=user)
         if asked.callback != OUT_OF_BAND:
             return web.Response(status=302, headers={"Location": target})
         if not approve:
-            return _page(message_page("Access refused", "Nothing was authorized."))
-        return _page(message_page("Your PIN", target))
-
-
-def _cookie(signed: SignedRequest) -> web.Response:
-    """Set the cookie that the query names: ``?name=…&value=…`` (RFC 6265, section 4.1)."""
-    pairs = rfc5849.form_pairs(rfc5849.split_query(signed.url))
-    given = {text(name): text(value) for name, value in pairs}
-    response = web.json_response({})
-    response.set_cookie(given.get("name", "session"), given.get("value", ""))
-    return response
-
-
-def _echo(request: web.Request, signed: SignedRequest) -> dict[str, Any]:
-    """Describe what was received, without its secrets."""
-    form = rfc5849.form_pairs(signed.body) if rfc5849.is_form(signed.content_type) else []
-    return {
-        "method": request.method,
-        "scheme": request.scheme,
-        "host": request.host,
-        "path": request.raw_path.partition("?")[0],
-        "query": _pairs(rfc5849.form_pairs(rfc5849.split_query(signed.url))),
-        "form": _pairs(form),
-        "content_type": signed.content_type,
-        "body_length": len(signed.body),
-        "body_sha256": hashlib.sha256(signed.body).hexdigest(),
-        "headers": [
-            [name, "***" if name.lower() in _SECRET_HEADERS else value]
-            for name, value in request.headers.items()
-        ],
-        "user": signed.access.user if signed.access is not None else None,
-    }
-
-
-async def _echo_messages(request: web.Request) -> web.WebSocketResponse:
-    """Send every message of a websocket back (RFC 6455)."""
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
-    async for message in socket:
-        if message.type is aiohttp.WSMsgType.TEXT:
-            await socket.send_str(message.data)
-        elif message.type is aiohttp.WSMsgType.BINARY:
-            await socket.send_bytes(message.data)
-    return socket
+            return page(message_page("Access refused", "Nothing was authorized."))
+        return page(message_page("Your PIN", target))

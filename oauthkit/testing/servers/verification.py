@@ -16,17 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from oauthkit.testing.servers import rfc5849
 from oauthkit.testing.servers.accounts import AccessToken, Accounts, TemporaryCredentials
 from oauthkit.testing.servers.records import Check
+from oauthkit.testing.servers.resources import text
 from oauthkit.testing.servers.rfc5849 import MalformedError, Pair
 
 __all__ = ["Refusal", "SignedRequest", "Verifier"]
 
 _REQUIRED = ("oauth_consumer_key", "oauth_signature_method", "oauth_signature")
 _FRESHNESS = ("oauth_timestamp", "oauth_nonce")
-
-
-def text(octets: bytes) -> str:
-    """Show octets as text, without loss: those that are not UTF-8 become surrogates."""
-    return octets.decode("utf-8", "surrogateescape")
 
 
 class Refusal(Exception):  # noqa: N818 (what a server answers, not what went wrong in it)
