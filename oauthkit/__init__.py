@@ -6,9 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oauthkit.clients import AsyncOAuth1Client, Client, OAuthRequest
+    from oauthkit.clients import (
+        AsyncAssertionClient,
+        AsyncOAuth1Client,
+        AsyncOAuth2Client,
+        Client,
+        OAuthRequest,
+    )
     from oauthkit.connecting import connect
-    from oauthkit.credentials import OAuth1Credentials
+    from oauthkit.credentials import AssertionCredentials, OAuth1Credentials, OAuth2Credentials
     from oauthkit.errors import (
         CallbackError,
         ConfigurationError,
@@ -22,13 +28,25 @@ if TYPE_CHECKING:
         RequestError,
         UnreachableError,
     )
+    from oauthkit.protocol.authorization_request import AuthorizationRequest
     from oauthkit.protocol.token import Token
-    from oauthkit.provider import OAuth1Provider, Provider
+    from oauthkit.provider import (
+        AssertionProvider,
+        OAuth1Provider,
+        OAuth2Provider,
+        OAuth2Template,
+        Provider,
+    )
     from oauthkit.registry import ProviderEntry, Registry, default_registry
     from oauthkit.tokens import GrantKey, MemoryStore, Record, TokenStore
 
 __all__ = [
+    "AssertionCredentials",
+    "AssertionProvider",
+    "AsyncAssertionClient",
     "AsyncOAuth1Client",
+    "AsyncOAuth2Client",
+    "AuthorizationRequest",
     "CallbackError",
     "Client",
     "ConfigurationError",
@@ -40,6 +58,9 @@ __all__ = [
     "MemoryStore",
     "OAuth1Credentials",
     "OAuth1Provider",
+    "OAuth2Credentials",
+    "OAuth2Provider",
+    "OAuth2Template",
     "OAuthError",
     "OAuthKitError",
     "OAuthRequest",
@@ -57,12 +78,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AssertionCredentials": "oauthkit.credentials",
+    "AssertionProvider": "oauthkit.provider",
+    "AsyncAssertionClient": "oauthkit.clients",
     "AsyncOAuth1Client": "oauthkit.clients",
+    "AsyncOAuth2Client": "oauthkit.clients",
+    "AuthorizationRequest": "oauthkit.protocol.authorization_request",
     "Client": "oauthkit.clients",
     "GrantKey": "oauthkit.tokens",
     "MemoryStore": "oauthkit.tokens",
     "OAuth1Credentials": "oauthkit.credentials",
     "OAuth1Provider": "oauthkit.provider",
+    "OAuth2Credentials": "oauthkit.credentials",
+    "OAuth2Provider": "oauthkit.provider",
+    "OAuth2Template": "oauthkit.provider",
     "OAuthRequest": "oauthkit.clients",
     "Provider": "oauthkit.provider",
     "ProviderEntry": "oauthkit.registry",

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from oauthkit.clients import AsyncOAuth1Client, Client
+from oauthkit import clients
+from oauthkit import provider as declarations
+from oauthkit.clients import Client
+from oauthkit.clients.options import check_origins
 from oauthkit.credentials import load_credentials
 from oauthkit.errors import ConfigurationError
-from oauthkit.provider import OAuth1Provider, Provider
+from oauthkit.provider import Provider
 from oauthkit.registry import Registry, default_registry
 
 if TYPE_CHECKING:
+    import os
+
     from aiohttp import ClientSession
 
-    from oauthkit.credentials import OAuth1Credentials
-    from oauthkit_providers.names import OAuth1Name
+    from oauthkit.clients import AsyncAssertionClient, AsyncOAuth1Client, AsyncOAuth2Client
+    from oauthkit.credentials import AssertionCredentials, OAuth1Credentials, OAuth2Credentials
+    from oauthkit.tokens import TokenStore
+    from oauthkit_providers.names import AssertionName, OAuth1Name, OAuth2Name
 
-    Credentials = Mapping[str, str | None] | OAuth1Credentials | str | os.PathLike[str] | None
+    Path = str | os.PathLike[str]
+    OAuth1Creds = Mapping[str, str | None] | OAuth1Credentials | Path | None
+    AssertionCreds = Mapping[str, object] | AssertionCredentials | Path | None
+    Settings = Mapping[str, object] | Path | None
+    AnyCreds = (
+        Mapping[str, object]
+        | AssertionCredentials
+        | OAuth1Credentials
+        | OAuth2Credentials
+        | Path
+        | None
+    )
 
 __all__ = ["connect"]
 
@@ -29,19 +46,50 @@ C = TypeVar("C", bound=Client)
 @overload
 def connect(
     provider: OAuth1Name,
-    creds: Credentials = None,
+    creds: OAuth1Creds = None,
     *,
     session: ClientSession | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
     **options: Any,
 ) -> AsyncOAuth1Client: ...
 @overload
 def connect(
-    provider: Provider[C],
-    creds: Credentials = None,
+    provider: OAuth2Name,
+    creds: Settings = None,
     *,
     session: ClientSession | None = None,
+    scope: str | Iterable[str] | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
+    origins: Iterable[str] = (),
+    registry: Registry | None = None,
+    **options: Any,
+) -> AsyncOAuth2Client: ...
+@overload
+def connect(
+    provider: AssertionName,
+    creds: AssertionCreds = None,
+    *,
+    session: ClientSession | None = None,
+    scope: str | Iterable[str] | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
+    origins: Iterable[str] = (),
+    registry: Registry | None = None,
+    **options: Any,
+) -> AsyncAssertionClient: ...
+@overload
+def connect(
+    provider: Provider[C],
+    creds: AnyCreds = None,
+    *,
+    session: ClientSession | None = None,
+    scope: str | Iterable[str] | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
     **options: Any,
@@ -49,18 +97,24 @@ def connect(
 @overload
 def connect(
     provider: str,
-    creds: Credentials = None,
+    creds: AnyCreds = None,
     *,
     session: ClientSession | None = None,
+    scope: str | Iterable[str] | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
     **options: Any,
 ) -> Client: ...
 def connect(
     provider: str | Provider[Any],
-    creds: Credentials = None,
+    creds: AnyCreds = None,
     *,
     session: ClientSession | None = None,
+    scope: str | Iterable[str] | None = None,
+    store: TokenStore | None = None,
+    account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
     **options: Any,
@@ -69,13 +123,21 @@ def connect(
     Build the client of a provider; nothing is sent, and no event loop is needed.
 
     *provider* is the name of an installed one, looked up in *registry* (by default the one that
-    all share), or a declaration. *creds* are a mapping, an ``OAuth1Credentials``, the path of a
-    JSON file, or None: then they come from the environment, ``OAUTHKIT_<PROVIDER>__<FIELD>``.
-    *session* is used and never closed; without it the client makes one when it needs it. *origins*
-    are origins that the token may go to besides the declared ones. *options* are the settings of
-    that kind of client: for OAuth 1.0a ``redirect_uri``, ``realm``, ``signature_method``,
-    ``cookies``, ``trust_env``, ``deadline`` (seconds), ``answer_limit`` (bytes), ``clock``
-    and ``nonce``.
+    all share), or a declaration. *creds* are a mapping, a typed object (``OAuth1Credentials``,
+    ``OAuth2Credentials``, ``AssertionCredentials``), the path of a JSON file, or None: then they
+    come from the environment, ``OAUTHKIT_<PROVIDER>__<FIELD>``.
+
+    *session* is used and never closed; without it the client makes one when it needs it. *scope*
+    is what to ask for. Clients with the same *store* object and *account* share one grant; without
+    a store each client keeps its own in memory. *origins* are origins that the token may go to
+    besides the declared ones.
+
+    *options* are the settings of that kind of client: ``cookies``, ``trust_env``, ``deadline``
+    (seconds), ``answer_limit`` (bytes) and ``clock`` for all; ``redirect_uri``, ``realm``,
+    ``signature_method`` and ``nonce`` for OAuth 1.0a; ``redirect_uri``, ``grant_type``,
+    ``token_endpoint_auth_method``, ``code_challenge_method``, ``refresh_token_params``, ``leeway``
+    and ``update_token`` for OAuth 2; ``subject``, ``claims``, ``alg``, ``expires_in`` and
+    ``leeway`` for assertions.
 
     Raises RegistryError for a name, CredentialsError for credentials, with all that is wrong
     with them, and ConfigurationError for an option.
@@ -91,44 +153,152 @@ def connect(
             f"provider is a name or a declaration (OAuth1Provider(…)), "
             f"not {type(provider).__name__}"
         )
-    if not isinstance(chosen, OAuth1Provider):
+    build = _ROADS.get(getattr(chosen, "protocol", ""))
+    if build is None:
+        raise _no_client_for(chosen)
+    if scope is not None:
+        options["scope"] = _check_scope(scope)
+    if store is not None:
+        options["store"] = store
+    if account != "":
+        options["account"] = account
+    if origins != ():
+        options["origins"] = check_origins(origins)
+    if session is not None:
+        options["session"] = session
+    return build(chosen, creds, options)
+
+
+# A road for each protocol. Classes are attributes of their rooms here, which load them on first
+# use: who speaks OAuth 1.0a does not pay for OAuth 2.
+
+
+def _connect_oauth1(provider: Provider[Any], creds: AnyCreds, options: dict[str, Any]) -> Client:
+    if not isinstance(provider, declarations.OAuth1Provider):
+        raise _no_client_for(provider)
+    if "scope" in options:
         raise ConfigurationError(
-            f"provider {chosen.name!r} is a {type(chosen).__name__}: "
-            "there is no client for its kind"
+            f"scope: OAuth 1.0a has none (provider {provider.name!r}); what a token may do is "
+            "said where the client is registered"
         )
-    if options:
-        _check_options(AsyncOAuth1Client, options)
-    method = options.get("signature_method", chosen.signature_methods[0])
-    credentials = load_credentials(chosen, creds, signature_method=method)
-    return AsyncOAuth1Client.from_provider(
-        chosen, credentials, session=session, origins=origins, **options
+    _check_options(clients.AsyncOAuth1Client, options)
+    method = options.get("signature_method", provider.signature_methods[0])
+    credentials = load_credentials(provider, creds, signature_method=method)
+    return clients.AsyncOAuth1Client.from_provider(provider, credentials, **options)
+
+
+def _connect_oauth2(provider: Provider[Any], creds: AnyCreds, options: dict[str, Any]) -> Client:
+    _check_options(clients.AsyncOAuth2Client, options)
+    method = options.get("token_endpoint_auth_method")
+    grant_type = options.get("grant_type")
+    if isinstance(provider, declarations.OAuth2Template):
+        from oauthkit.credentials import load_template
+
+        if grant_type is not None:
+            raise ConfigurationError(f"grant_type: {_CREDENTIALS}")
+        declared, credentials = load_template(provider, cast("Any", creds), auth_method=method)
+    elif isinstance(provider, declarations.OAuth2Provider):
+        declared = provider
+        if grant_type is not None and grant_type not in provider.grant_types:
+            offered = ", ".join(map(repr, provider.grant_types))
+            raise ConfigurationError(
+                f"grant_type: provider {provider.name!r} declares {offered}, and no other"
+            )
+        credentials = load_credentials(provider, creds, grant_type=grant_type, auth_method=method)
+    else:
+        raise _no_client_for(provider)
+    return clients.AsyncOAuth2Client.from_provider(declared, credentials, **options)
+
+
+def _connect_assertion(provider: Provider[Any], creds: AnyCreds, options: dict[str, Any]) -> Client:
+    if not isinstance(provider, declarations.AssertionProvider):
+        raise _no_client_for(provider)
+    _check_options(clients.AsyncAssertionClient, options)
+    credentials = load_credentials(provider, creds, origins=options.get("origins", ()))
+    return clients.AsyncAssertionClient.from_provider(provider, credentials, **options)
+
+
+_ROADS: dict[str, Callable[..., Client]] = {
+    "assertion": _connect_assertion,
+    "oauth1": _connect_oauth1,
+    "oauth2": _connect_oauth2,
+}
+
+
+def _no_client_for(provider: Provider[Any]) -> ConfigurationError:
+    return ConfigurationError(
+        f"provider {provider.name!r} is a {type(provider).__name__}: "
+        "there is no client for its kind"
     )
 
 
-# Arguments of a client's class that come from the credentials, the declaration or elsewhere.
-_OF_CREDENTIALS = frozenset({"client_id", "client_secret", "rsa_key", "token", "token_secret"})
-_OF_DECLARATION = {"force_include_body": "body_hash", "signature_type": "placement"}
-_NOT_OPTIONS = frozenset(
-    {*_OF_CREDENTIALS, *_OF_DECLARATION, "_provider", "origins", "session", "verifier"}
-)
+def _check_scope(scope: object) -> object:
+    if isinstance(scope, str):
+        return scope
+    if isinstance(scope, (list, tuple, set, frozenset)):
+        scopes = tuple(cast("Iterable[object]", scope))
+        if all(isinstance(one, str) and one for one in scopes):
+            return scopes
+    given = type(scope).__name__  # pyright: ignore[reportUnknownArgumentType]
+    raise ConfigurationError(f"scope: expected a text, or a list of texts, got {given}")
+
+
+# Arguments of the clients' classes that come from elsewhere, and from where.
+_CREDENTIALS = "it belongs to the credentials, connect(provider, creds)"
+_DECLARATION = "the provider's declaration says that: "
+_ELSEWHERE = {
+    "AsyncOAuth1Client": {
+        **dict.fromkeys(
+            ("client_id", "client_secret", "rsa_key", "token", "token_secret"), _CREDENTIALS
+        ),
+        "force_include_body": f"{_DECLARATION}body_hash",
+        "signature_type": f"{_DECLARATION}placement",
+        "verifier": "pass it to fetch_access_token()",
+    },
+    "AsyncOAuth2Client": {
+        **dict.fromkeys(("client_id", "client_secret", "username", "password"), _CREDENTIALS),
+        "token": f"{_CREDENTIALS}: access_token, refresh_token, expires_at",
+        "client_auth_method": "did you mean 'token_endpoint_auth_method'?",
+        "refresh_token_url": f"{_DECLARATION}token_endpoint",
+        "state": "pass it to create_authorization_url()",
+        "token_endpoint": f"{_DECLARATION}token_endpoint",
+        "token_placement": f"{_DECLARATION}token_placement",
+        "token_updater": "did you mean 'update_token'?",
+    },
+    "AsyncAssertionClient": {
+        **dict.fromkeys(("issuer", "key", "token_endpoint", "token_url"), _CREDENTIALS),
+        "audience": f"{_DECLARATION}audience",
+        "grant_type": "there is one only, RFC 7523's",
+        "header": f"{_CREDENTIALS}: key_id, and {_DECLARATION}alg",
+        "token": "set client.token",
+        "token_placement": f"{_DECLARATION}token_placement",
+    },
+}
+_OURS = frozenset({"_provider"})
+
+
+# Made once for each class: a signature takes longer to read than a client to make.
+_KNOWN: dict[str, frozenset[str]] = {}
 
 
 def _check_options(client: type[Client], options: Mapping[str, object]) -> None:
-    known = frozenset(inspect.signature(client).parameters) - _NOT_OPTIONS
-    faults = [f"  {name!r}: {_hint(name, known)}" for name in options if name not in known]
-    if faults:
+    if not options:
+        return
+    kind = client.__name__
+    known = _KNOWN.get(kind)
+    if known is None:
+        named = frozenset(inspect.signature(client).parameters)
+        known = _KNOWN[kind] = named - _OURS - frozenset(_ELSEWHERE[kind])
+    if not known.issuperset(options):
+        faults = [f"  {n!r}: {_hint(kind, n, known)}" for n in options if n not in known]
         lines = "\n".join(faults)
         raise ConfigurationError(f"connect() takes no such option:\n{lines}")
 
 
-def _hint(name: str, known: frozenset[str]) -> str:
+def _hint(kind: str, name: str, known: frozenset[str]) -> str:
     """Say what to do in place of passing the option *name*."""
-    if name in _OF_CREDENTIALS:
-        return "it belongs to the credentials, connect(provider, creds)"
-    if name in _OF_DECLARATION:
-        return f"the provider's declaration says that: {_OF_DECLARATION[name]}"
-    if name == "verifier":
-        return "pass it to fetch_access_token()"
+    if (elsewhere := _ELSEWHERE[kind].get(name)) is not None:
+        return elsewhere
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, 1)

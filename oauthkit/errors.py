@@ -98,11 +98,15 @@ class DeclarationError(ConfigurationError):
     A provider's declaration has faults; all of them are listed.
 
     *provider* is the declared name, *faults* one line each: field, value and what is expected.
+    *hints* are pairs, where they are known: a field, and what is expected, without any value.
     """
 
-    def __init__(self, provider: str, faults: Sequence[str]) -> None:
+    def __init__(
+        self, provider: str, faults: Sequence[str], hints: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.provider = provider
         self.faults = tuple(faults)
+        self.hints = tuple(hints)
         lines = "\n".join(f"  {fault}" for fault in self.faults)
         super().__init__(f"provider {provider!r} is not declared right:\n{lines}")
 

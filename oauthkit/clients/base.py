@@ -17,6 +17,7 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.clients.endpoints import find_endpoint
+from oauthkit.clients.options import check_origins, check_session, check_store
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
@@ -83,11 +84,14 @@ class Client:
         store: TokenStore | None = None,
         account: str = "",
     ) -> None:
+        check_session(session)
+        check_store(store, account)
         self._provider = provider
         self._sessions = SessionHolder(session, cookies, trust_env)
         self._initial_token = token
         plain = provider.plain_http_hosts if provider is not None else ()
-        self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in origins)
+        given = check_origins(origins)
+        self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in given)
         self._cookies = cookies
         self._deadline = deadline
         self._store = store

@@ -17,22 +17,20 @@ from oauthkit.clients.options import (
     check_callable,
     check_flag,
     check_method,
-    check_origins,
     check_realm,
     check_redirect_uri,
-    check_session,
     check_signature_type,
     check_text,
     describe_value,
 )
 from oauthkit.credentials import OAuth1Credentials, check_credentials
-from oauthkit.errors import RequestError
+from oauthkit.errors import ConfigurationError, RequestError
 from oauthkit.protocol.oauth1 import Placement, SignatureMethod, encode_form, generate_nonce
 from oauthkit.protocol.token import Token, oauth1_token
 from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
-from oauthkit.tokens.stores import GrantKey
+from oauthkit.tokens.stores import GrantKey, TokenStore
 from oauthkit.transport.caller import ServerCaller
 from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
 
@@ -54,7 +52,7 @@ class AsyncOAuth1Client(Client):
     ``QUERY``; RFC 5849 §3.5); *force_include_body* signs the hash of bodies that are no form
     (``oauth_body_hash``). *deadline* (seconds) and *answer_limit* (bytes, after decompression)
     bound each protocol request. *clock* returns seconds since the epoch, *nonce* a fresh
-    unreserved text.
+    unreserved text. Clients with the same *store* object and *account* share one token.
 
     Raises ConfigurationError where an argument cannot be right, CredentialsError for credentials.
     """
@@ -97,12 +95,13 @@ class AsyncOAuth1Client(Client):
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = generate_nonce,
+        store: TokenStore | None = None,
+        account: str = "",
         _provider: OAuth1Provider | None = None,
     ) -> None:
         placement = check_signature_type(signature_type)
         if _provider is not None:
             placement = _provider.placement
-        check_session(session)
         check_method(_provider, signature_method, placement)
         whose = _provider.name if _provider is not None else type(self).__name__
         if _provider is None:  # else connect() has checked them
@@ -127,14 +126,21 @@ class AsyncOAuth1Client(Client):
         check_flag("trust_env", trust_env)
         check_callable("clock", clock, "seconds since the epoch")
         check_callable("nonce", nonce, "a fresh text")
+        if store is not None and _provider is None:
+            raise ConfigurationError(
+                "store: a token is kept under its provider's endpoint; make the client with "
+                "connect(OAuth1Provider(…), …, store=…)"
+            )
         super().__init__(
             _provider,
             session,
             token=oauth1_token(given, whose=whose) if given else None,
-            origins=check_origins(origins),
+            origins=origins,
             cookies=cookies,
             trust_env=trust_env,
             deadline=deadline,
+            store=store,
+            account=account,
         )
         self._client_id = client_id
         self._client_secret = client_secret or ""
@@ -181,8 +187,10 @@ class AsyncOAuth1Client(Client):
 
     def _grant_key(self) -> GrantKey:
         provider = self._of_oauth1
-        endpoint = provider.token_endpoint if provider is not None else None
-        return GrantKey(issuer=endpoint or "", client_id=self._client_id, account=self._account)
+        issuer = ""
+        if provider is not None:  # two servers never share a record, also where both lack endpoints
+            issuer = provider.token_endpoint or str(provider.token_origins[0])
+        return GrantKey(issuer=issuer, client_id=self._client_id, account=self._account)
 
     def _make_signer(self) -> OAuth1Signer:
         provider = self._of_oauth1

@@ -27,12 +27,14 @@ __all__ = [
     "check_secret_for",
     "check_session",
     "check_signature_type",
+    "check_store",
     "check_text",
     "describe_value",
 ]
 
 _SIGNATURE_TYPES: dict[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
 _LARGEST_AMOUNT = 1e12
+_OF_STORES = ("load", "compare_and_swap", "lock", "delete", "iterate")
 
 
 def describe_value(value: object) -> str:
@@ -137,6 +139,14 @@ def check_session(value: object) -> None:
     """Refuse what is neither None nor a session of aiohttp's."""
     if value is not None and not isinstance(value, ClientSession):
         raise _refuse("session", value, "an aiohttp.ClientSession, or None for one of our own")
+
+
+def check_store(store: object, account: object) -> None:
+    """Refuse a store that is none, and an account that is no text."""
+    if store is not None and not all(callable(getattr(store, name, None)) for name in _OF_STORES):
+        raise _refuse("store", store, "a TokenStore, such as MemoryStore()")
+    if not isinstance(account, str):
+        raise _refuse("account", account, "text")
 
 
 def check_origins(value: object) -> tuple[str, ...]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import attrs
+from yarl import URL
 
+from oauthkit.errors import OAuthKitError
 from oauthkit.protocol.grants import JWT_BEARER
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
+from oauthkit.protocol.origins import origin_of, parse_origin
 from oauthkit.protocol.responses import parse_token_response
-from oauthkit.provider.base import Check, Provider, as_texts
-from oauthkit.provider.oauth2 import pairs_of
+from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:
     from oauthkit.clients import AsyncAssertionClient  # noqa: F401 - named in a base class's string
     from oauthkit.provider.oauth2 import TokenPlacement
 
-__all__ = ["AssertionProvider"]
+__all__ = ["AssertionProvider", "find_stray"]
 
 _FIELDS = ("issuer", "private_key", "key_id", "subject", "scope", "token_endpoint")
 
@@ -29,8 +31,8 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
 
     Needed are *name*, *token_endpoint*, and *api_base* or *origins*. Services hand out keys as JSON
     files with names of their own: *credential_names* maps ``AssertionCredentials``' fields to them,
-    and *ignored_credentials* lists the members that are of no use here. Raises DeclarationError,
-    which lists every fault.
+    *ignored_credentials* lists the members that are of no use here, and *credential_constants* tell
+    its files from others of that service. Raises DeclarationError, which lists every fault.
     """
 
     protocol: ClassVar[str] = "assertion"
@@ -56,11 +58,14 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
     token_placement: TokenPlacement = "header"
     """Where the token goes (RFC 6750 §2): ``header``, ``body`` or ``query``."""
 
-    credential_names: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=pairs_of)
+    credential_names: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_pairs)
     """What the fields of the credentials are called in this service's key files: pairs."""
 
     ignored_credentials: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
     """Members of this service's key files that are of no use here."""
+
+    credential_constants: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_pairs)
+    """What some members of its key files say, if they are of this kind: pairs of name and value."""
 
     grant_types: tuple[str, ...] = attrs.field(default=(JWT_BEARER,), init=False)
 
@@ -79,14 +84,44 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
             check.fault("token_endpoint", None, "the URL where assertions are exchanged")
         check.text("audience", self.audience)
         check.one_of("alg", self.alg, ALGORITHMS)
-        lifetime: object = self.lifetime
+        lifetime = cast("object", self.lifetime)
         if isinstance(lifetime, bool) or not isinstance(lifetime, int) or lifetime < 1:
             check.fault("lifetime", lifetime, "a positive whole number of seconds")
         check.text("scope", self.scope)
         check.boolean("scope_in_claims", self.scope_in_claims)
         check.one_of("token_placement", self.token_placement, ("header", "body", "query"))
         check.texts("ignored_credentials", self.ignored_credentials)
-        check.pairs("credential_names", self.credential_names)
-        for field, _ in self.credential_names:
+        check.pairs("credential_constants", self.credential_constants)
+        for field in check.pairs("credential_names", self.credential_names):
             if field not in _FIELDS:
                 check.fault("credential_names", field, f"one of {', '.join(_FIELDS)}")
+
+    def _leniencies(self) -> list[tuple[str, object]]:
+        own: list[tuple[str, object]] = []
+        if self.token_placement != "header":
+            own.append(("token_placement", self.token_placement))
+        return [*super()._leniencies(), *own]
+
+
+def find_stray(provider: AssertionProvider, endpoint: str, origins: Iterable[str] = ()) -> str:
+    """
+    Say why assertions may not go to *endpoint*; nothing where they may.
+
+    It must lie where the provider's own does, at an origin that it declares, or at one of
+    *origins*: a signed assertion goes to no address that only a file names.
+    """
+    hosts = provider.plain_http_hosts
+    try:
+        url = URL(endpoint)
+        asked = parse_origin(origin_of(url), plain_http_hosts=hosts)
+    except (ValueError, OAuthKitError):
+        return "expected an absolute https URL"
+    if url.raw_user is not None or url.raw_password is not None or "#" in endpoint:
+        return "expected a URL without user information and fragment"
+    own = parse_origin(origin_of(URL(provider.token_endpoint or "")), plain_http_hosts=hosts)
+    added = (parse_origin(origin, plain_http_hosts=hosts) for origin in origins)
+    allowed = dict.fromkeys((own, *provider.token_origins, *added))
+    if any(origin.matches(asked.scheme, asked.host, asked.port) for origin in allowed):
+        return ""
+    listed = ", ".join(map(str, allowed))
+    return f"assertions go to {listed} only: leave it out, or pass its origin in origins=[…]"

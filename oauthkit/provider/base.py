@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import ClassVar, Generic, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import attrs
 from yarl import URL
@@ -12,12 +12,14 @@ from yarl import URL
 from oauthkit.errors import ConfigurationError, DeclarationError
 from oauthkit.protocol.origins import Origin, canonical_host, is_secure, parse_origin
 
-__all__ = ["Check", "Provider", "as_texts"]
+__all__ = ["Check", "Provider", "as_pairs", "as_texts"]
 
 C_co = TypeVar("C_co", covariant=True)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*").fullmatch
 _LONGEST_SHOWN = 120
+_HOST = "a URL whose host is a name or an address"
+_ORIGIN = "origins such as 'https://api.example.com' or 'https://*.example.com'"
 
 
 def as_texts(values: Iterable[str]) -> tuple[str, ...]:
@@ -27,6 +29,13 @@ def as_texts(values: Iterable[str]) -> tuple[str, ...]:
         if isinstance(values, (list, set, frozenset))
         else cast("tuple[str, ...]", values)
     )
+
+
+def as_pairs(values: Any) -> Any:
+    """Make a mapping pairs, so that the declaration stays hashable; anything else as a list."""
+    if isinstance(values, Mapping):
+        return tuple(cast("Mapping[object, object]", values).items())
+    return as_texts(values)
 
 
 # Only its kinds are made and compared: half of what attrs would build here is never called.
@@ -74,7 +83,7 @@ class Provider(Generic[C_co]):
         check = Check(self)
         self._validate(check)
         if check.faults:
-            raise DeclarationError(str(self.name), check.faults)
+            raise DeclarationError(str(self.name), check.faults, check.hints)
         object.__setattr__(self, "plain_http_hosts", tuple(check.plain_http_hosts))
         object.__setattr__(self, "_token_origins", tuple(dict.fromkeys(check.token_origins)))
 
@@ -100,12 +109,14 @@ class Check:
     def __init__(self, provider: Provider[object]) -> None:
         self.provider = provider
         self.faults: list[str] = []
+        self.hints: list[tuple[str, str]] = []
         self.plain_http_hosts: list[str] = []
         self.token_origins: list[Origin] = []
 
-    def fault(self, field: str, value: object, expected: str) -> None:
-        """Note a fault: the field, its value and what is expected."""
+    def fault(self, field: str, value: object, expected: str, hint: str = "") -> None:
+        """Note a fault: field, value and what is expected; *hint* is that without a value."""
         self.faults.append(f"{field} = {_show(value)}: {expected}")
+        self.hints.append((field, hint or expected))
 
     def name(self, value: object) -> None:
         """Check a name."""
@@ -118,9 +129,8 @@ class Check:
             try:
                 self.plain_http_hosts.append(canonical_host(host))
             except ConfigurationError as exc:
-                self.fault(
-                    "plain_http_hosts", host, f"host names alone, no scheme and no port; {exc}"
-                )
+                alone = "host names alone, no scheme and no port"
+                self.fault("plain_http_hosts", host, f"{alone}; {exc}", alone)
         base = self.url("api_base", self.provider.api_base)
         if base is not None:
             if base.raw_query_string:
@@ -131,7 +141,7 @@ class Check:
                 origin = parse_origin(str(base.origin()), plain_http_hosts=self.plain_http_hosts)
                 self.token_origins.append(origin)
             except ConfigurationError as exc:
-                self.fault("api_base", self.provider.api_base, str(exc))
+                self.fault("api_base", self.provider.api_base, str(exc), _HOST)
         for text in self.texts("origins", self.provider.origins):
             try:
                 self.token_origins.append(
@@ -139,6 +149,7 @@ class Check:
                 )
             except ConfigurationError as exc:
                 self.faults.append(f"origins: {exc}")
+                self.hints.append(("origins", _ORIGIN))
         if self.provider.api_base is None and not self.provider.origins:
             self.fault("api_base", None, "api_base or origins must say where tokens may go")
 
@@ -170,12 +181,12 @@ class Check:
         if not is_secure(url, self.plain_http_hosts) or (https_only and url.scheme == "http"):
             port = None if url.port == 80 else url.explicit_port
             secure = url.with_scheme("https").with_port(port)
-            self.fault(field, value, f"https only: {str(secure)!r}")
+            self.fault(field, value, f"https only: {str(secure)!r}", "https only")
             return None
         try:
             canonical_host(url.raw_host)
         except ConfigurationError as exc:
-            self.fault(field, value, str(exc))
+            self.fault(field, value, str(exc), _HOST)
             return None
         return url
 
@@ -205,17 +216,17 @@ class Check:
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             self.fault(field, value, "text in one line")
 
-    def pairs(self, field: str, values: object) -> None:
-        """Check that values are pairs of texts."""
+    def pairs(self, field: str, values: object) -> tuple[str, ...]:
+        """Return the names of pairs of texts; report what is none."""
+        names: list[str] = []
         found = cast("tuple[object, ...]", values) if isinstance(values, tuple) else (values,)
         for pair in found:
-            kinds = (
-                [type(one) for one in cast("tuple[object, ...]", pair)]
-                if isinstance(pair, tuple)
-                else []
-            )
-            if kinds != [str, str]:
+            texts = list(cast("tuple[object, ...]", pair)) if isinstance(pair, tuple) else []
+            if list(map(type, texts)) == [str, str]:
+                names.append(str(texts[0]))
+            else:
                 self.fault(field, pair, "a mapping of texts to texts")
+        return tuple(names)
 
     def boolean(self, field: str, value: object) -> None:
         """Check that a value is a boolean."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import attrs
 
+from oauthkit.errors import DeclarationError
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.pkce import CodeChallengeMethod
 from oauthkit.protocol.responses import parse_token_response
-from oauthkit.provider.base import Check, Provider, as_texts
+from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     TokenPlacement = Literal["header", "body", "query"]
 
-__all__ = ["GRANT_TYPES", "OAuth2Provider", "pairs_of"]
+__all__ = ["GRANT_TYPES", "OAuth2Provider", "OAuth2Template"]
 
 GRANT_TYPES = ("authorization_code", "client_credentials", "password", "refresh_token")
 """The grant types that ``AsyncOAuth2Client`` speaks (IANA OAuth Parameters)."""
@@ -32,11 +34,6 @@ _ENDPOINTS = (
     "revocation_endpoint",
     "introspection_endpoint",
 )
-
-
-def pairs_of(values: Any) -> Any:
-    """Make a mapping pairs, so that the declaration stays hashable."""
-    return tuple(values.items()) if isinstance(values, Mapping) else as_texts(values)
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -90,7 +87,7 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
     token_placement: TokenPlacement = "header"
     """Where the token goes (RFC 6750 §2): ``header``, ``body`` or ``query``."""
 
-    authorization_params: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=pairs_of)
+    authorization_params: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_pairs)
     """What else every authorization request holds: a mapping or pairs."""
 
     raw_basic: bool = False
@@ -126,6 +123,12 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
         check.one_of(
             "token_endpoint_auth_method", self.token_endpoint_auth_method, CLIENT_AUTH_METHODS
         )
+        if offered[:1] == ("client_credentials",) and self.token_endpoint_auth_method == "none":
+            check.fault(
+                "token_endpoint_auth_method",
+                "none",
+                "client_credentials is for clients that authenticate (RFC 6749 §4.4)",
+            )
         check.one_of("code_challenge_method", self.code_challenge_method, _CHALLENGES)
         check.one_of("token_placement", self.token_placement, _PLACEMENTS)
         check.text("scope", self.scope)
@@ -146,6 +149,90 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
         if self.token_placement != "header":
             own.append(("token_placement", self.token_placement))
         return [*super()._leniencies(), *own]
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class OAuth2Template(Provider["AsyncOAuth2Client"]):
+    """
+    Any OAuth 2 service: what other declarations say comes with the credentials, in one mapping.
+
+    Needed is *name*. ``connect()`` reads *settings* and the credentials from the same mapping, file
+    or environment; no leniency can be set so: for a service that needs one, declare an
+    ``OAuth2Provider``.
+    """
+
+    protocol: ClassVar[str] = "oauth2"
+
+    settings: ClassVar[tuple[str, ...]] = (
+        "grant_type",
+        *_ENDPOINTS,
+        "issuer",
+        "api_base",
+        "origins",
+        "token_endpoint_auth_method",
+        "code_challenge_method",
+    )
+    """What ``declare`` reads: one grant type, and fields of an ``OAuth2Provider``."""
+
+    grant_types: tuple[str, ...] = attrs.field(default=GRANT_TYPES, init=False)
+
+    def declare(self, settings: Mapping[str, Any]) -> OAuth2Provider:
+        """
+        Return the provider that *settings* declare; the same ones give the same object.
+
+        ``origins`` may be a text, with spaces or commas between them, as the environment has it.
+        Raises DeclarationError, which lists every fault.
+        """
+        read = dict(settings)
+        if (origins := read.get("origins")) is not None:
+            read["origins"] = _split(origins)
+        key = (self.name, self.title, *map(read.get, self.settings))
+        try:
+            return _declare(*key)
+        except TypeError:  # a value that cannot be hashed is a fault; it is named below
+            return _declare.__wrapped__(*key)
+
+    def _validate(self, check: Check) -> None:
+        check.name(self.name)
+        if self.title is not self.name:
+            check.text("title", self.title, optional=False)
+        check.url("documentation", self.documentation, https_only=True)
+        for field in ("api_base", "origins", "plain_http_hosts"):
+            if value := getattr(self, field):
+                check.fault(field, value, "nothing here: it comes with the settings")
+
+
+# Clients are made by the thousand, and their providers are few.
+@lru_cache(maxsize=128)
+def _declare(name: str, title: str, grant_type: str | None, *values: Any) -> OAuth2Provider:
+    fields = dict(zip(OAuth2Template.settings[1:], values, strict=True))
+    known = grant_type if grant_type in GRANT_TYPES else "refresh_token"
+    offered = dict.fromkeys([known, "refresh_token"])
+    if known == "client_credentials":
+        offered.pop("refresh_token")
+    declared = {field: value for field, value in fields.items() if value is not None}
+    faults: list[str] = []
+    hints: list[tuple[str, str]] = []
+    if known != grant_type:
+        expected = f"one of {_any(GRANT_TYPES)}"
+        faults.append(f"grant_type = {grant_type!r}: {expected}")
+        hints.append(("grant_type", expected))
+    try:
+        provider = OAuth2Provider(name=name, title=title, grant_types=tuple(offered), **declared)
+    except DeclarationError as exc:
+        faults += exc.faults
+        hints += exc.hints
+    else:
+        if not faults:
+            return provider
+    raise DeclarationError(name, faults, hints)
+
+
+def _split(origins: Any) -> Any:
+    """Make a text a tuple of origins; a list is one for the provider's own check."""
+    if isinstance(origins, str):
+        return tuple(origins.replace(",", " ").split())
+    return as_texts(origins)
 
 
 def _any(names: tuple[str, ...]) -> str:
