@@ -11,10 +11,10 @@ import hmac
 import secrets
 import threading
 from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import attrs
 
+from oauthkit.testing.servers.resources import with_query
 from oauthkit.testing.servers.rfc5849 import MalformedError, base_string_uri
 
 __all__ = ["OUT_OF_BAND", "AccessToken", "Accounts", "TemporaryCredentials"]
@@ -52,13 +52,6 @@ class TemporaryCredentials:
 
 def _random() -> str:
     return secrets.token_urlsafe(30)
-
-
-def _with_query(url: str, **pairs: str) -> str:
-    """Append *pairs* to the query of *url* (section 2.2: an existing query is kept)."""
-    parts = urlsplit(url)
-    query = "&".join(filter(None, (parts.query, urlencode(pairs))))
-    return urlunsplit(parts._replace(query=query))
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -122,12 +115,12 @@ class Accounts:
             out_of_band = asked.callback == OUT_OF_BAND
             if not approve:
                 asked.denied = True
-                return "" if out_of_band else _with_query(asked.callback, denied=token)
+                return "" if out_of_band else with_query(asked.callback, denied=token)
             asked.user = user
             asked.verifier = f"{secrets.randbelow(10**7):07d}" if out_of_band else _random()
             if out_of_band:
                 return asked.verifier
-            return _with_query(asked.callback, oauth_token=token, oauth_verifier=asked.verifier)
+            return with_query(asked.callback, oauth_token=token, oauth_verifier=asked.verifier)
 
     def exchange(self, asked: TemporaryCredentials, verifier: str) -> AccessToken | None:
         """Exchange temporary credentials, once, if *verifier* is right (section 2.3)."""

@@ -1,7 +1,8 @@
 """
 Say what an embedded server received, recomputed and checked; no secret shows in a repr.
 
-The checks are those of RFC 5849, section 3.2, and of the endpoint that was called.
+The checks are those of RFC 5849, section 3.2, or of RFC 6749 and RFC 6750, and of the endpoint that
+was called.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ class Exchange:
     Record one request as it arrived, and the status it was answered with.
 
     *url* is absolute and not requoted; *headers* are in their order; *parameters* are the
-    protocol parameters, decoded; *base_string* is the server's own (empty if the request bore no
-    protocol parameters or could not be parsed); *placement* is where they were ("header", "body",
-    "query", or ""). *status* is None where a handler of the test's own answered.
+    protocol parameters, decoded; *base_string* is an OAuth 1 server's own (empty if the request
+    bore no protocol parameters or could not be parsed). *placement* is where they were ("header",
+    "body", "query", or ""); at an OAuth 2 endpoint it is where the client's secret was. *status* is
+    None where a handler of the test's own answered.
     """
 
     method: str
@@ -49,8 +51,13 @@ class Exchange:
     status: int | None = None
 
     @property
+    def path(self) -> str:
+        """Give the path as it was received."""
+        return "/" + self.url.partition("?")[0].partition("://")[2].partition("/")[2]
+
+    @property
     def signed(self) -> bool:
-        """Tell whether the request bore protocol parameters at all."""
+        """Tell whether the request bore protocol parameters (or a bearer token) at all."""
         return bool(self.parameters)
 
     @property

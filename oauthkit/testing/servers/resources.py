@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import aiohttp
 import attrs
@@ -28,6 +29,7 @@ __all__ = [
     "page",
     "text",
     "url_of",
+    "with_query",
 ]
 
 COOKIE_PATH = "/cookie"
@@ -57,6 +59,13 @@ def text(octets: bytes) -> str:
 def url_of(request: web.Request) -> str:
     """Give the absolute URL of *request* as it was received, not requoted."""
     return f"{'https' if request.secure else 'http'}://{request.host}{request.raw_path}"
+
+
+def with_query(url: str, **pairs: str) -> str:
+    """Append *pairs* to the query of *url*; one that is there already is kept."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, (parts.query, urlencode(pairs))))
+    return urlunsplit(parts._replace(query=query))
 
 
 def page(html: str, status: int = 200) -> web.Response:
