@@ -78,6 +78,8 @@ class StoredSource:
                 return token
 
     def _is_fresh(self, token: Token) -> bool:
+        if "refresh_token" in token and "access_token" not in token:
+            return False  # kept by somebody, to get an access token with
         expires_at = token.get("expires_at")
         if expires_at is None:
             return True
