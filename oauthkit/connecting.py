@@ -176,11 +176,6 @@ def connect(
 def _connect_oauth1(provider: Provider[Any], creds: AnyCreds, options: dict[str, Any]) -> Client:
     if not isinstance(provider, declarations.OAuth1Provider):
         raise _no_client_for(provider)
-    if "scope" in options:
-        raise ConfigurationError(
-            f"scope: OAuth 1.0a has none (provider {provider.name!r}); what a token may do is "
-            "said where the client is registered"
-        )
     _check_options(clients.AsyncOAuth1Client, options)
     method = options.get("signature_method", provider.signature_methods[0])
     credentials = load_credentials(provider, creds, signature_method=method)
@@ -252,6 +247,7 @@ _ELSEWHERE = {
             ("client_id", "client_secret", "rsa_key", "token", "token_secret"), _CREDENTIALS
         ),
         "force_include_body": f"{_DECLARATION}body_hash",
+        "scope": "OAuth 1.0a has none: what a token may do is said where the client is registered",
         "signature_type": f"{_DECLARATION}placement",
         "verifier": "pass it to fetch_access_token()",
     },
@@ -275,6 +271,8 @@ _ELSEWHERE = {
     },
 }
 _OURS = frozenset({"_provider"})
+# What connect() has names for itself.
+_NAMED = frozenset({"account", "origins", "scope", "session", "store"})
 
 
 # Made once for each class: a signature takes longer to read than a client to make.
@@ -302,4 +300,4 @@ def _hint(kind: str, name: str, known: frozenset[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
+    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known - _NAMED))}"

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 import attrs
 
 from oauthkit import ProviderEntry, default_registry
-from oauthkit.cli.terminal import Terminal, columns, fill, printable
+from oauthkit.cli.terminal import Terminal, fill, printable
 
 __all__ = ["run"]
 
-_HEAD = ("name", "title", "protocol", "grant types", "distribution")
 _NONE = """\
 No provider is installed.
 A package installs one by declaring it in the entry-point group
@@ -35,7 +34,7 @@ def _show(terminal: Terminal, entries: Sequence[ProviderEntry]) -> None:
     # One entry for each distribution that claims an ambiguous name; the reason names them all.
     others = dict.fromkeys((e.name, e.status, e.reason) for e in entries if e.status != "ok")
     if usable:
-        terminal.write(*_table(terminal, [_row(entry) for entry in usable]))
+        terminal.write(*(line for entry in usable for line in _block(terminal, entry)))
     elif not others:
         terminal.write(*_NONE.splitlines())
     for number, (name, status, reason) in enumerate(others):
@@ -46,19 +45,10 @@ def _show(terminal: Terminal, entries: Sequence[ProviderEntry]) -> None:
             terminal.write(f"  {line}")
 
 
-def _table(terminal: Terminal, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    head, *table = columns([_HEAD, *rows])
-    if max(map(len, table)) <= terminal.width:
-        return [terminal.style(head, "dim"), *table]
-    # Too wide for a table: the name on a line, the rest below it.
-    lines: list[str] = []
-    for name, *rest in rows:
-        words = " · ".join(rest).split()
-        lines += [name, *(f"  {line}" for line in fill(words, terminal.width - 2, between=" "))]
-    return lines
-
-
-def _row(entry: ProviderEntry) -> tuple[str, ...]:
+def _block(terminal: Terminal, entry: ProviderEntry) -> list[str]:
+    # A line of its own for the name: with every grant type in it, no table fits a terminal.
     shipped = f"{entry.distribution or 'registered by hand'} {entry.version or ''}"
-    cells = (entry.name, entry.title, entry.protocol, ", ".join(entry.grant_types), shipped)
-    return tuple(map(printable, cells))
+    cells = (entry.title, entry.protocol, ", ".join(entry.grant_types), shipped)
+    words = " · ".join(map(printable, cells)).split()
+    lines = fill(words, terminal.width - 2, between=" ")
+    return [terminal.style(printable(entry.name), "bold"), *(f"  {line}" for line in lines)]

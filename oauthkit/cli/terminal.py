@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TextIO
 
 import attrs
 
-__all__ = ["Terminal", "columns", "fill", "printable"]
+__all__ = ["Terminal", "fill", "printable"]
 
 # SGR parameters (ECMA-48 §8.3.117).
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -81,12 +81,3 @@ def fill(parts: Iterable[str], width: int, *, between: str = "") -> list[str]:
 def printable(text: str) -> str:
     """Put a space for what a terminal would obey: control characters, in whatever it came from."""
     return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align *rows* in columns, two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

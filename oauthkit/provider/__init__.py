@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oauthkit.provider.assertion import AssertionProvider
+    from oauthkit.provider.base import AnyProvider as AnyProvider
     from oauthkit.provider.base import Provider
     from oauthkit.provider.oauth1 import OAuth1Provider
     from oauthkit.provider.oauth2 import OAuth2Provider, OAuth2Template

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 import attrs
 from yarl import URL
 
 from oauthkit.errors import ConfigurationError, DeclarationError
 from oauthkit.protocol.origins import Origin, canonical_host, is_secure, parse_origin
+
+if TYPE_CHECKING:
+    from oauthkit.clients import Client
 
 __all__ = ["Check", "Provider", "as_pairs", "as_texts"]
 
@@ -101,6 +104,11 @@ class Provider(Generic[C_co]):
 
     def _leniencies(self) -> list[tuple[str, object]]:
         return [("plain_http_hosts", self.plain_http_hosts)]
+
+
+if TYPE_CHECKING:
+    # What connect() takes where nothing more is known: a declaration of some client's.
+    AnyProvider: TypeAlias = Provider[Client]
 
 
 class Check:
@@ -221,11 +229,12 @@ class Check:
         names: list[str] = []
         found = cast("tuple[object, ...]", values) if isinstance(values, tuple) else (values,)
         for pair in found:
+            shown: object = pair
             texts = list(cast("tuple[object, ...]", pair)) if isinstance(pair, tuple) else []
             if list(map(type, texts)) == [str, str]:
                 names.append(str(texts[0]))
             else:
-                self.fault(field, pair, "a mapping of texts to texts")
+                self.fault(field, shown, "a mapping of texts to texts")
         return tuple(names)
 
     def boolean(self, field: str, value: object) -> None:

@@ -12,7 +12,8 @@ Facts, from Google's own documentation and software:
 * tokens go to the APIs, ``https://*.googleapis.com``. There is no base among them: URLs are
   absolute.
 
-Key files of other types (``authorized_user``, ``external_account``) are told apart by ``type``.
+Key files of other types (``authorized_user``, ``external_account``) are told apart by ``type``, and
+those of other universes, which do not exchange assertions, by ``universe_domain``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ provider = AssertionProvider(
         "key_id": "private_key_id",
         "token_endpoint": "token_uri",
     },
-    credential_constants={"type": "service_account"},
+    credential_constants={"type": "service_account", "universe_domain": "googleapis.com"},
     ignored_credentials=(
         "auth_provider_x509_cert_url",
         "auth_uri",
@@ -44,7 +45,6 @@ provider = AssertionProvider(
         "client_x509_cert_url",
         "project_id",
         "quota_project_id",
-        "universe_domain",
     ),
 )
 """The declaration; ``connect("google-service-account", …)`` finds it through its entry point."""

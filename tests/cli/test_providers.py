@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,20 +34,20 @@ def page(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_table(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Name, title, protocol, grant types, distribution and version stand in columns."""
+def test_list(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Below each name: title, protocol, grant types, distribution and version."""
     write_distribution(installed, "oauthkit-orchard", "orchard", title="The Orchard")
-    head, *rows = page(capsys).splitlines()
-    assert ["name", "title", "protocol", "grant types", "distribution"] == re.split(" {2,}", head)
-    (row,) = (row for row in rows if row.startswith("orchard"))
-    for title, cell in (
-        ("title", "The Orchard"),
-        ("protocol", "oauth1"),
-        ("grant types", "oauth1"),
-        ("distribution", "oauthkit-orchard 2.5"),
-    ):
-        assert row[head.index(title) :].startswith(cell)
-    assert any(row.startswith("twitter  X (Twitter)") for row in rows)
+    shown = page(capsys)
+    assert "orchard\n  The Orchard · oauth1 · oauth1 · oauthkit-orchard 2.5\n" in shown
+    words = " ".join(shown.split())
+    assert (
+        "generic Any OAuth 2 server · oauth2 · authorization_code, client_credentials, password, "
+        "refresh_token · oauthkit "
+    ) in words
+    assert (
+        "google-service-account Google service account · assertion · "
+        "urn:ietf:params:oauth:grant-type:jwt-bearer · oauthkit "
+    ) in words
 
 
 def test_broken_and_ambiguous(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from oauthkit.cli.terminal import Terminal, columns, fill, printable
+from oauthkit.cli.terminal import Terminal, fill, printable
 
 
 class Screen(io.StringIO):
@@ -69,11 +69,6 @@ def test_fill() -> None:
     assert ["aa bb", "ccccc"] == fill(["aa", "bb", "ccccc"], 5, between=" ")
     assert ["abc", "de", "f"] == fill(["abcde", "f"], 3, between=" ")
     assert [] == fill([], 10)
-
-
-def test_columns() -> None:
-    """Columns are as wide as their widest cell."""
-    assert ["a    bb", "ccc  d"] == columns([("a", "bb"), ("ccc", "d")])
 
 
 def test_printable() -> None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import assert_type
 
 from oauthkit import (
+    AssertionCredentials,
+    AssertionProvider,
+    AsyncAssertionClient,
     AsyncOAuth1Client,
+    AsyncOAuth2Client,
     Client,
+    MemoryStore,
     OAuth1Credentials,
     OAuth1Provider,
+    OAuth2Credentials,
+    OAuth2Provider,
+    OAuth2Template,
     Provider,
     Registry,
     connect,
@@ -23,6 +31,27 @@ def first_party_name() -> None:
     typed = OAuth1Credentials(client_id="i", client_secret="s")
     assert_type(connect("twitter", typed, origins=("https://api.example",)), AsyncOAuth1Client)
     assert_type(connect("twitter", typed, registry=Registry()), AsyncOAuth1Client)
+
+
+def first_party_names_of_oauth2() -> None:
+    """The template and the service account are known by their names, too."""
+    settings: dict[str, object] = {"grant_type": "client_credentials", "origins": ["https://x"]}
+    assert_type(connect("generic"), AsyncOAuth2Client)
+    assert_type(connect("generic", settings, scope=["a"], store=MemoryStore()), AsyncOAuth2Client)
+    assert_type(connect("generic", "settings.json", account="alice"), AsyncOAuth2Client)
+    assert_type(connect("google-service-account", "key.json"), AsyncAssertionClient)
+    typed = AssertionCredentials(issuer="i", private_key="k")
+    assert_type(connect("google-service-account", typed, scope="a"), AsyncAssertionClient)
+
+
+def declarations_of_oauth2(
+    two: OAuth2Provider, template: OAuth2Template, robot: AssertionProvider
+) -> None:
+    """Each kind gives its client, with its typed credentials."""
+    assert_type(connect(two, OAuth2Credentials(client_id="i")), AsyncOAuth2Client)
+    assert_type(connect(template, {"client_id": "i"}), AsyncOAuth2Client)
+    typed = AssertionCredentials(issuer="i", private_key="k")
+    assert_type(connect(robot, typed), AsyncAssertionClient)
 
 
 def declaration(provider: OAuth1Provider) -> None:
@@ -61,6 +90,8 @@ def refused(provider: Provider[Client]) -> None:
     connect()  # type: ignore[call-overload]
     connect("twitter", 1)  # type: ignore[call-overload]
     connect("twitter", origins=1)  # type: ignore[call-overload]
+    connect("generic", store="redis://x")  # type: ignore[call-overload]
+    connect("google-service-account", scope=1)  # type: ignore[call-overload]
     narrower: Provider[AsyncOAuth1Client] = provider  # type: ignore[assignment]
     connect(narrower)
     print(connect("acme").fetch_request_token)  # type: ignore[attr-defined]

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from oauthkit import AsyncOAuth1Client, OAuth1Credentials, OAuth1Provider, Provider, Token
+from oauthkit import (
+    AssertionCredentials,
+    AssertionProvider,
+    AsyncAssertionClient,
+    AsyncOAuth1Client,
+    AsyncOAuth2Client,
+    OAuth1Credentials,
+    OAuth1Provider,
+    OAuth2Credentials,
+    OAuth2Provider,
+    OAuth2Template,
+    Provider,
+    Token,
+)
 
 provider = OAuth1Provider(
     name="acme",
@@ -17,6 +30,27 @@ provider = OAuth1Provider(
     placement="query",
 )
 base: Provider[AsyncOAuth1Client] = provider
+
+two = OAuth2Provider(
+    name="acme",
+    token_endpoint="https://api.acme.example/oauth/token",
+    api_base="https://api.acme.example/v1/",
+    grant_types=["client_credentials"],
+    token_endpoint_auth_method="client_secret_post",
+    authorization_params={"prompt": "consent"},
+)
+base_of_two: Provider[AsyncOAuth2Client] = two
+template: Provider[AsyncOAuth2Client] = OAuth2Template(name="acme")
+assert_type(OAuth2Template(name="acme").declare({"grant_type": "password"}), OAuth2Provider)
+
+robot: Provider[AsyncAssertionClient] = AssertionProvider(
+    name="acme",
+    token_endpoint="https://api.acme.example/oauth/token",
+    origins=("https://*.acme.example",),
+    alg="ES256",
+    credential_names={"issuer": "client_email"},
+    credential_constants={"type": "service_account"},
+)
 
 
 def tokens(token: Token) -> None:
@@ -35,3 +69,8 @@ def refused(credentials: OAuth1Credentials) -> None:
     OAuth1Credentials(client_id=1)  # type: ignore[arg-type]
     OAuth1Credentials("i")  # type: ignore[call-arg]
     credentials.client_id = "j"  # type: ignore[misc]
+    OAuth2Provider(name="acme", token_endpoint_auth_method="basic")  # type: ignore[arg-type]
+    OAuth2Credentials(client_id="i", token="t")  # type: ignore[call-arg]
+    OAuth2Template(name="acme", token_endpoint="https://x")  # type: ignore[call-arg]
+    AssertionProvider(name="acme", alg="HS256")  # type: ignore[arg-type]
+    AssertionCredentials(issuer="i")  # type: ignore[call-arg]
