@@ -210,10 +210,10 @@ class AssertionServer(BearerServer):
         subject: object = claims.get("sub", self.client_email)
         if not isinstance(subject, str):
             received.reject("sub", "invalid_grant", "Invalid JWT: sub is no text")
-        if subject != self.client_email:
-            if self.subjects is not None and subject not in self.subjects:
-                problem = "the account may not act for this subject"
-                received.reject("sub", "unauthorized_client", problem)
+        allowed = self.subjects is None or subject in {*self.subjects, self.client_email}
+        if not allowed:
+            problem = "the account may not act for this subject"
+            received.reject("sub", "unauthorized_client", problem)
         received.passed("sub", "delegated" if subject != self.client_email else "the account")
         return subject
 

@@ -137,6 +137,17 @@ class OAuth2Server(BearerServer):
     # Credentials
 
     @property
+    def endpoints(self) -> dict[str, str]:
+        """Give the endpoints on the first of the hosts, under the names of RFC 8414, section 2."""
+        origin = f"https://{self.hosts[0]}"
+        return {
+            "authorization_endpoint": origin + self.authorization_path,
+            "token_endpoint": origin + self.token_path,
+            "revocation_endpoint": origin + self.revocation_path,
+            "introspection_endpoint": origin + self.introspection_path,
+        }
+
+    @property
     def creds(self) -> dict[str, str]:
         """Give the client's credentials; a public client has no ``client_secret``."""
         creds = {"client_id": self.client_id, "client_secret": self.client_secret}

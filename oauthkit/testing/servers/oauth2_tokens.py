@@ -222,8 +222,8 @@ class Tokens:
 
         def finish() -> web.Response:
             rotates = self.server.rotate_refresh_tokens
-            if rotates and not self.ledger.spend(found):
-                self._rotated(received, found)
+            if rotates:
+                self.ledger.spend(found)
             return token_answer(self.answer(found.grant, scope, refreshable=rotates))
 
         return finish

@@ -67,7 +67,6 @@ class Received:
         factory=list[tuple[str, str]], init=False, repr=False
     )
     checks: list[Check] = attrs.field(factory=list[Check], init=False)
-    user: str | None = attrs.field(default=None, init=False)
 
     @property
     def path(self) -> str:
@@ -98,11 +97,6 @@ class Received:
     def parameters(self) -> dict[str, str]:
         """Give the protocol's parameters that have a value: others count as left out (3.1)."""
         return {name: value for name, value in self.pairs if value}
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether every check was passed."""
-        return all(check.ok for check in self.checks)
 
     def passed(self, name: str, detail: str = "") -> None:
         """Note a check that was passed."""

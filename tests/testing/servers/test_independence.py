@@ -15,8 +15,10 @@ FOREIGN = (
     "oauthkit.connecting",
     "_pytest",
     "authlib",
+    "google",
     "hypothesis",
     "joserfc",
+    "jwt",
     "oauthlib",
     "pytest",
     "unittest",
@@ -27,12 +29,15 @@ def test_imports() -> None:
     """A fresh interpreter that plays a server has loaded none of it."""
     code = (
         "import sys\n"
-        "from oauthkit.testing.servers import OAuth1Server\n"
+        "from oauthkit.testing.servers import AssertionServer, OAuth1Server, OAuth2Server\n"
         "with OAuth1Server(hosts=['a.example']) as server: server.rsa_key\n"
+        "with OAuth2Server(hosts=['a.example']) as server: server.issue()\n"
+        "with AssertionServer(hosts=['a.example']) as server: server.key_file, server.issue()\n"
         "print(*sys.modules)"
     )
     loaded = fresh(code).split()
-    assert "oauthkit.testing.servers.oauth1" in loaded
+    for kind in ("oauth1", "oauth2", "assertion"):
+        assert f"oauthkit.testing.servers.{kind}" in loaded
     found = [
         name
         for name in loaded
