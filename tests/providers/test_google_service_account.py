@@ -99,7 +99,7 @@ def test_key_files_of_other_types_are_named(other: str) -> None:
 
 def test_other_universes_are_refused() -> None:
     """They take self-signed tokens only; a token of this one would not be good there."""
-    with pytest.raises(CredentialsError, match='expected "googleapis.com", this is "example.goog"'):
+    with pytest.raises(CredentialsError, match='this is "example'):
         connect(provider, {**KEY_FILE, "universe_domain": "example.goog"})
 
 
