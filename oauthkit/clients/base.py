@@ -341,7 +341,9 @@ def _check_headers(kwargs: dict[str, Any], target: URL) -> KeptCookies | None:
 
 
 def _read_pairs(kwargs: dict[str, Any], name: str) -> list[tuple[str, Any]]:
-    values = kwargs.get(name) or ()
+    values = kwargs.get(name)
+    if not values:
+        return []
     if isinstance(values, Mapping):
         return list(cast("Mapping[str, Any]", values).items())
     pairs: list[tuple[str, Any]] = list(values)
