@@ -11,7 +11,6 @@ from yarl import URL
 
 from oauthkit.clients.base import Client
 from oauthkit.clients.oauth1_arguments import Extra, Params, read_pairs, read_url
-from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
 from oauthkit.clients.options import (
     check_amount,
     check_callable,
@@ -31,11 +30,11 @@ from oauthkit.protocol.oauth1 import Placement, SignatureMethod, encode_form, ge
 from oauthkit.protocol.origins import origin_of, parse_origin
 from oauthkit.protocol.token import Token, oauth1_token
 from oauthkit.tokens.stores import GrantKey
-from oauthkit.transport.caller import ServerCaller
-from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
 
 if TYPE_CHECKING:
+    from oauthkit.clients.oauth1_flow import OAuth1Flow
     from oauthkit.provider import OAuth1Provider
+    from oauthkit.transport.oauth1_signer import OAuth1Signer
 
 __all__ = ["AsyncOAuth1Client"]
 
@@ -144,7 +143,7 @@ class AsyncOAuth1Client(Client):
         self._hash_body = force_include_body or (_provider is not None and _provider.body_hash)
         self._realm = realm
         self._answer_limit = answer_limit
-        self._clock = Clock(clock)
+        self._clock = clock
         self._nonce = nonce
         self._temporary: Token | None = None
 
@@ -182,6 +181,9 @@ class AsyncOAuth1Client(Client):
         return GrantKey(issuer=endpoint or "", client_id=self._client_id)
 
     def _make_signer(self) -> OAuth1Signer:
+        # Here, not above, as in _flow(): connect() is to be quick, and needs neither.
+        from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
+
         provider = self._of_oauth1
         return OAuth1Signer(
             client_id=self._client_id,
@@ -192,7 +194,7 @@ class AsyncOAuth1Client(Client):
             realm=self._realm,
             hash_body=self._hash_body,
             correct_clock=provider is not None and provider.clock_from_date,
-            clock=self._clock,
+            clock=Clock(self._clock),
             nonce=self._nonce,
         )
 
@@ -348,6 +350,9 @@ class AsyncOAuth1Client(Client):
         return await self._the_grant.complete(exchange, self._deadline)
 
     def _flow(self) -> OAuth1Flow:
+        from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
+        from oauthkit.transport.caller import ServerCaller
+
         signer = (self._verbs or self._wire()).signer
         provider = self._of_oauth1
         rules = OAuth1Rules(whose=self._whose)
