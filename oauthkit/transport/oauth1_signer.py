@@ -34,6 +34,7 @@ __all__ = ["Clock", "OAuth1Signer", "prepare_key"]
 _SMALLEST_CORRECTION = 30
 FORM = "application/x-www-form-urlencoded"
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 @attrs.define(eq=False)
@@ -51,11 +52,14 @@ class Clock:
         """Take over the time of a Date header field; say whether that changed anything."""
         try:
             theirs = parsedate_to_datetime(date or "")
-        except ValueError:
+            if theirs.tzinfo is None:  # "-0000": the time is UTC all the same (RFC 5322 §3.3)
+                theirs = theirs.replace(tzinfo=UTC)
+            seconds = theirs.timestamp()
+        except (ValueError, OverflowError):
             return False
-        if theirs.tzinfo is None:  # "-0000": the time is UTC all the same (RFC 5322 §3.3)
-            theirs = theirs.replace(tzinfo=UTC)
-        offset = theirs.timestamp() - self.now()
+        if seconds < 0:  # a timestamp is positive
+            return False
+        offset = seconds - self.now()
         if abs(offset - self.offset) < _SMALLEST_CORRECTION:
             return False
         self.offset = offset
@@ -128,7 +132,11 @@ class OAuth1Signer:
     def _place(self, request: ClientRequest, content_type: str | None) -> Placement:
         if self.placement != "body":
             return self.placement
-        room = is_form(content_type) if request.body else request.method in _WITH_BODY
+        method = request.method
+        if request.body:
+            room = is_form(content_type) and method not in _WITHOUT_BODY
+        else:
+            room = method in _WITH_BODY
         return "body" if room else "header"
 
     async def _prepare(self, token: Token) -> HeaderSigner:
