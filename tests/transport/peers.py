@@ -31,11 +31,12 @@ def run(awaitable: Awaitable[T]) -> T:
     """
 
     async def main() -> T:
-        result = await awaitable
         loop: Any = asyncio.get_running_loop()
-        while len(loop._selector.get_map()) > 1:  # noqa: ASYNC110 (there is no event)
-            await asyncio.sleep(0)
-        return result
+        try:
+            return await awaitable
+        finally:
+            while len(loop._selector.get_map()) > 1:  # noqa: ASYNC110 (there is no event)
+                await asyncio.sleep(0)
 
     return support.run(main())
 
