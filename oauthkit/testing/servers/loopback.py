@@ -305,6 +305,10 @@ class _Connections:
         for accepted, transport in self.open.items():
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
+                # A TLS transport that was told twice to close hears no abort: it waits for a peer
+                # that may be waiting for us, in the thread that closes this server.
+                with contextlib.suppress(OSError):
+                    accepted.shutdown(socket.SHUT_RDWR)
             else:
                 accepted.close()
         # A transport closes its socket in a later turn of the loop.
