@@ -54,7 +54,7 @@ def test_malformed(header: str, reason: str) -> None:
 )
 def test_reading_takes_linear_time(start: str, repeated: str) -> None:
     """A header made to be read for ever is read at once: no part of the pattern backtracks."""
-    header = f'OAuth {start}{repeated * 29_999}"'
+    header = f'OAuth {start}{repeated * 99_999}"'
     began = process_time()
     with pytest.raises(RequestError, match="malformed"):
         parse_authorization_header(header)
