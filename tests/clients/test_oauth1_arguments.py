@@ -325,6 +325,10 @@ def test_what_is_not_there(server: OAuth1Server) -> None:
             alone = AsyncOAuth1Client(session, "id", "secret")
             with pytest.raises(RequestError, match="was made without a provider"):
                 await alone.fetch_request_token()
+            for placement in ("body", "query"):
+                placed = make(declare(placement=placement), server, session)
+                with pytest.raises(RequestError, match="realm is part of the Authorization head"):
+                    await placed.fetch_request_token(realm="Photos")
             getting = make(declare(token_method="GET"), server, session)
             with pytest.raises(RequestError, match="called with GET: pass params="):
                 await getting.fetch_request_token(data={"a": "b"})
