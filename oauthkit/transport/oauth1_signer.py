@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from typing import Literal
 
 import attrs
 from aiohttp import ClientRequest, ClientResponse, hdrs
-from aiohttp.payload import BytesPayload, IOBasePayload, Payload
+from aiohttp.payload import BytesIOPayload, BytesPayload, IOBasePayload, Payload
 from yarl import URL
 
 from oauthkit.errors import RequestError
@@ -32,7 +33,6 @@ __all__ = ["Clock", "OAuth1Signer", "prepare_key"]
 # A server's Date has a resolution of one second and the way back takes time; services accept
 # timestamps that are minutes off. A clock that is off by less was not what they refused.
 _SMALLEST_CORRECTION = 30
-FORM = "application/x-www-form-urlencoded"
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -189,8 +189,6 @@ class OAuth1Signer:
             return _restore_url(request, url)
         if placement == "body":
             original = request.body or None
-            if isinstance(original, IOBasePayload):  # closed by update_body()
-                original = BytesPayload(octets, content_type=content_type or FORM)
             await request.update_body(signed.body)
             return _restore_body(request, original)
         return None
@@ -223,6 +221,6 @@ async def _read(request: ClientRequest, body: Payload) -> bytes:
             "pass a mapping, bytes or a file, or another Content-Type than a form's"
         )
     octets = bytes(await body.as_bytes())  # aiohttp hands out a bytearray or memoryview as it is
-    if body.consumed:  # a pipe: what was read cannot be read again when it is sent
-        await request.update_body(BytesPayload(octets, content_type=body.content_type))
+    if isinstance(body, IOBasePayload):  # a pipe cannot be read again, and aiohttp closes files
+        await request.update_body(BytesIOPayload(BytesIO(octets), content_type=body.content_type))
     return octets

@@ -7,7 +7,7 @@ from http.cookies import Morsel, SimpleCookie
 from typing import Literal
 
 import attrs
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse, hdrs
 from yarl import URL
 
 from oauthkit.transport.fence import Fence
@@ -78,8 +78,12 @@ class Signing:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign *request* if its origin is declared, and hand it on."""
         source = self.fence.find(request.url)
-        if hdrs.COOKIE in request.headers and not self.cookies and (source or self.verb):
+        if source is None and not self.verb:
+            return await handler(request)
+        if hdrs.COOKIE in request.headers and not self.cookies:
             self._strip_cookies(request)
+        if request.body and request.body.consumed:  # before 3.14, aiohttp would send it empty
+            raise ClientPayloadError("the body was read up by the request that was redirected")
         if source is None:
             return await handler(request)
         token = await source.token()
