@@ -85,7 +85,7 @@ def declared(name: str) -> OAuth1Provider:
 async def installed_provider() -> AsyncIterator[Step]:
     """Use `twitter`, its declaration unchanged: a user logs in, then signed calls."""
     twitter = declared("twitter")
-    with OAuth1Server.for_provider(twitter) as server:  # pyright: ignore[reportArgumentType]
+    with OAuth1Server.for_provider(twitter) as server:
         creds = server.client_creds
         async with (
             server.session() as session,
@@ -205,7 +205,7 @@ async def new_provider() -> AsyncIterator[Step]:
     """Install a provider of your own: three files on sys.path, found like any other."""
     with (
         distribution_on_path(),
-        OAuth1Server.for_provider(declared("oauthkit-demo")) as server,  # pyright: ignore[reportArgumentType]
+        OAuth1Server.for_provider(declared("oauthkit-demo")) as server,
     ):
         (entry,) = (e for e in default_registry().entries() if e.name == "oauthkit-demo")
         async with (

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -38,6 +38,10 @@ from oauthkit.testing.servers.records import Exchange
 from oauthkit.testing.servers.rfc5849 import RSA_METHODS, SIGNATURE_METHODS
 from oauthkit.testing.servers.service import Hook, Service
 from oauthkit.testing.servers.verification import Verifier
+
+if TYPE_CHECKING:
+    # For the signature alone: the servers load no code of the client.
+    from oauthkit import OAuth1Provider
 
 __all__ = ["Declaration", "OAuth1Server"]
 
@@ -145,7 +149,7 @@ class OAuth1Server:
         )
 
     @classmethod
-    def for_provider(cls, provider: Declaration, **options: Any) -> Self:
+    def for_provider(cls, provider: OAuth1Provider | Declaration, **options: Any) -> Self:
         """
         Play the service that *provider* declares: its hosts, endpoint paths, signature methods.
 
