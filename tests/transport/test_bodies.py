@@ -226,9 +226,10 @@ def test_body_hash(pair: Pair, placement: str, options: dict[str, Any], octets: 
 
 
 @placements
-def test_body_hash_leaves_forms_alone(pair: Pair, placement: str) -> None:
-    """A form is signed as such, without a hash."""
-    seen = send(pair, placement, body_hash=True, data={"a": "1"})
+@pytest.mark.parametrize("options", [{"data": {"a": "1"}}, {"headers": {"Content-Type": FORM}}])
+def test_body_hash_leaves_forms_alone(pair: Pair, placement: str, options: dict[str, Any]) -> None:
+    """A form, an empty one too, is signed as such, without a hash."""
+    seen = send(pair, placement, body_hash=True, **options)
     assert seen.parameter("oauth_body_hash") is None
     assert placement == seen.placement
 
