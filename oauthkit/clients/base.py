@@ -274,11 +274,16 @@ class Client:
         """Find the URL, check it against the fence, and choose what signs the request."""
         signing = self._verbs or self._wire()
         fence = signing.fence
-        target = self._resolve(url)
+        target = _read_url(url)
+        # Declared, so absolute: most are, and need no closer look.
+        declared = fence.find(target) is not None
+        if not declared:
+            target = self._resolve(url, target)
+            declared = fence.find(target) is not None
         kept = None
         if "headers" in kwargs or "cookies" in kwargs or "auth" in kwargs:
             kept = _check_headers(kwargs, target)
-        if fence.find(target) is None:
+        if not declared:
             if self._provider is not None or self._extra_origins:
                 whose = self._provider.name if self._provider is not None else ""
                 raise ForeignOriginError(origin_of(target), fence.origins, provider=whose)
@@ -288,13 +293,12 @@ class Client:
             return signing.evolve(fence=fence, kept=kept), target
         return (signing if kept is None else signing.evolve(fence=fence, kept=kept)), target
 
-    def _resolve(self, url: str | URL) -> URL:
-        """Return the absolute URL; a relative one is appended to ``api_base``."""
+    def _resolve(self, url: str | URL, target: URL) -> URL:
+        """Return the absolute URL of *target*, as *url* was read; see the class for a path."""
         if isinstance(url, str) and url.startswith("//"):
             raise RequestError(
                 "a URL that begins with // names a host and no scheme: write https://… in full"
             )
-        target = _read_url(url)
         if target.absolute and target.raw_host:
             return target
         base = self._provider.api_base if self._provider is not None else None

@@ -98,21 +98,22 @@ class OAuth1Signer:
 
     async def sign(self, request: ClientRequest, token: Token) -> Undo | None:
         """Sign *request* in place; see ``Signer``."""
-        body = request.body
-        content_type = request.headers.get(hdrs.CONTENT_TYPE)
-        octets = b""
-        if body and (self.hash_body or is_form(content_type)):
-            octets = await _read(request, body)
-        placement = self._place(request, content_type)
+        body, headers, placement = request.body, request.headers, self.placement
+        content_type, octets = None, b""
+        if body or self.hash_body or placement == "body":
+            content_type = headers.get(hdrs.CONTENT_TYPE)
+            placement = self._place(request, content_type)
+            if body and (self.hash_body or is_form(content_type)):
+                octets = await _read(request, body)
         if placement == "header" and not self.hash_body:
             header = self._header
             if header is None or token is not self._token:
                 header = await self._prepare(token)
             url = request.url
-            request.headers[hdrs.AUTHORIZATION] = header.sign(
+            headers[hdrs.AUTHORIZATION] = header.sign(
                 request.method,
                 url.scheme,
-                request.headers[hdrs.HOST],
+                headers[hdrs.HOST],
                 url.raw_path,
                 url.raw_query_string,
                 octets,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http.cookies import Morsel, SimpleCookie
-from typing import Literal
 
 import attrs
 from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse, hdrs
@@ -82,12 +81,13 @@ class Signing:
             return await handler(request)
         if hdrs.COOKIE in request.headers and not self.cookies:
             self._strip_cookies(request)
-        if request.body and request.body.consumed:  # before 3.14, aiohttp would send it empty
+        body = request.body
+        if body and body.consumed:  # before 3.14, aiohttp would send it empty
             raise ClientPayloadError("the body was read up by the request that was redirected")
         if source is None:
             return await handler(request)
         token = await source.token()
-        tried: set[Literal["token", "proof"]] = set()
+        tried: tuple[str, ...] = ()
         while True:
             undo = await self.signer.sign(request, token)
             try:
@@ -98,7 +98,7 @@ class Signing:
             cause = self.signer.challenge(response)
             if cause is None or cause in tried or getattr(request.body, "consumed", False):
                 return response
-            tried.add(cause)
+            tried += (cause,)
             response.release()
             if cause == "token":
                 token = await source.token(rejected=token)
