@@ -76,7 +76,6 @@ def target(seen: Exchange) -> str:
         (f"https://{HOST}", "/"),
         (f"https://{HOST}?a=1", "/?a=1"),
         (f"https://{HOST}:443/x", "/x"),
-        (f"https://user:word@{HOST}/x", "/x"),
         (URL(f"https://{HOST}/%7ea?b=%7E&c=%c3", encoded=True), "/%7ea?b=%7E&c=%c3"),
         (URL(f"https://{HOST}", encoded=True), "/"),
         (URL(f"https://{HOST}?a=1", encoded=True), "/?a=1"),
@@ -284,6 +283,23 @@ def test_users_middlewares_see_the_request_first(pair: Pair) -> None:
 
     seen = send(pair, "/x", middlewares=[outer])
     assert "/x?added=1" == target(seen)
+
+
+@placements
+def test_user_information_on_a_session_of_ones_own(pair: Pair, placement: str) -> None:
+    """What aiohttp makes of it is no part of what is signed (§3.4.1.2)."""
+
+    async def main() -> None:
+        client = client_of(pair, placement=placement)
+        async with (
+            pair.home.session(middlewares=[client.middleware]) as session,
+            session.get(f"https://user:word@{HOST}/x") as response,
+        ):
+            assert 200 == response.status
+
+    run(main())
+    (seen,) = pair.home.log
+    verified(seen)
 
 
 def test_middleware_that_leads_away(pair: Pair) -> None:
