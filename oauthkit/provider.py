@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 from yarl import URL
@@ -19,7 +19,10 @@ from oauthkit.protocol.oauth1 import (
 from oauthkit.protocol.origins import Origin, canonical_host, is_secure, parse_origin
 
 if TYPE_CHECKING:
-    from oauthkit.clients import AsyncOAuth1Client  # noqa: F401 - named in a base class's string
+    from oauthkit.clients import (
+        AsyncOAuth1Client,  # noqa: F401 - named in a base class's string
+        Client,
+    )
 
 __all__ = ["OAuth1Provider", "Provider"]
 
@@ -108,6 +111,11 @@ class Provider(Generic[C_co]):
 
     def _leniencies(self) -> list[tuple[str, object]]:
         return [("plain_http_hosts", self.plain_http_hosts)]
+
+
+if TYPE_CHECKING:
+    # What connect() takes where nothing more is known: a declaration of some client's.
+    AnyProvider: TypeAlias = Provider[Client]
 
 
 @attrs.frozen(kw_only=True, repr=False)

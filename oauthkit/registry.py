@@ -15,6 +15,7 @@ from oauthkit.errors import ConfigurationError, RegistryError
 from oauthkit.provider import Provider
 
 if TYPE_CHECKING:
+    from oauthkit.provider import AnyProvider
 
     class _EntryPoint(Protocol):
         @property
@@ -105,11 +106,11 @@ class Registry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._preferred: dict[str, str] = {}
-        self._ready: dict[str, Provider[object]] = {}
-        self._registered: dict[str, Provider[object]] = {}
+        self._ready: dict[str, AnyProvider] = {}
+        self._registered: dict[str, AnyProvider] = {}
         self._scanned: _Scan | None = None
 
-    def get(self, name: str) -> Provider[object]:
+    def get(self, name: str) -> AnyProvider:
         """
         Return the provider of *name*.
 
@@ -122,7 +123,7 @@ class Registry:
             provider = None  # a name that cannot even be hashed
         return self._find(name) if provider is None else provider
 
-    def register(self, provider: Provider[object], *, replace: bool = False) -> None:
+    def register(self, provider: AnyProvider, *, replace: bool = False) -> None:
         """
         Add a provider by hand; it comes before an installed one of the same name.
 
@@ -197,7 +198,7 @@ class Registry:
                 )
             ]
 
-    def _find(self, name: str) -> Provider[object]:
+    def _find(self, name: str) -> AnyProvider:
         _require_name(name)
         scan = self._scan()
         claim = self._choose(name)
@@ -322,7 +323,7 @@ def _normal(distribution: str) -> str:
     return _SEPARATORS.sub("-", distribution).lower()
 
 
-def _load(name: str, claim: _Claim) -> Provider[object]:
+def _load(name: str, claim: _Claim) -> AnyProvider:
     try:
         loaded = claim.load()
     except (Exception, SystemExit) as exc:
@@ -331,7 +332,7 @@ def _load(name: str, claim: _Claim) -> Provider[object]:
         raise _broken(name, claim, f"it is a {type(loaded).__name__}, not a Provider")
     if loaded.name != name:
         raise _broken(name, claim, f"it calls itself {loaded.name!r}")
-    return cast("Provider[object]", loaded)
+    return cast("AnyProvider", loaded)
 
 
 def _broken(name: str, claim: _Claim, reason: str) -> RegistryError:
@@ -368,7 +369,7 @@ def _show(name: str) -> str:
     return repr(name) if len(name) <= _LONGEST_NAME else f"of a name of {len(name)} characters"
 
 
-def _entry_of(provider: Provider[object], claim: _Claim | None = None) -> ProviderEntry:
+def _entry_of(provider: AnyProvider, claim: _Claim | None = None) -> ProviderEntry:
     return ProviderEntry(
         name=provider.name,
         title=provider.title,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oauthkit.errors import RegistryError
-from oauthkit.provider import OAuth1Provider, Provider
+from oauthkit.provider import OAuth1Provider
 from oauthkit.registry import ProviderEntry, Registry
 
 METADATA = "importlib.metadata" if sys.version_info >= (3, 12) else "importlib_metadata"
@@ -89,6 +89,6 @@ def entry(registry: Registry, name: str) -> ProviderEntry:
     return found
 
 
-def made(name: str, title: str = "") -> Provider[object]:
+def made(name: str, title: str = "") -> OAuth1Provider:
     """Declare a provider by hand."""
     return OAuth1Provider(name=name, title=title or name, api_base="https://api.acme.example")

@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from oauthkit.provider import Provider
 from oauthkit.registry import Registry, default_registry
 from registry.distributions import METADATA, Scans, Site, declaration, made, refusal
 from support import fresh
@@ -94,7 +93,7 @@ def test_threads_share_one_scan_and_one_provider(site: Site, scans: Scans) -> No
     )
     registry = Registry()
     barrier = threading.Barrier(8)
-    found: list[Provider[object]] = []
+    found: list[object] = []
 
     def look_up() -> None:
         barrier.wait()
