@@ -68,10 +68,14 @@ class Signing:
     verb: bool = False
     kept: KeptCookies | None = None
 
-    def evolve(self, *, fence: Fence, kept: KeptCookies | None) -> Signing:
-        """Return one for a single call."""
+    def evolve(self, *, fence: Fence | None = None, kept: KeptCookies | None = None) -> Signing:
+        """Return one with another fence, or for a call with cookies of its own."""
         return Signing(
-            fence=fence, signer=self.signer, cookies=self.cookies, verb=self.verb, kept=kept
+            fence=fence or self.fence,
+            signer=self.signer,
+            cookies=self.cookies,
+            verb=self.verb,
+            kept=kept,
         )
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
