@@ -89,7 +89,7 @@ class Client:
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None
         self._verbs: Signing | None = None
-        self._signings: dict[tuple[str, str | None, int | None], Signing] = {}
+        self._signings: dict[tuple[str, str], Signing] = {}
 
     # What the kinds of clients say of themselves.
 
@@ -279,11 +279,11 @@ class Client:
         if isinstance(url, str) and url.startswith("/"):
             url = self._put_after_base(url)
         target = _read_url(url)
-        signing = self._signings.get((target.scheme, target.raw_host, target.port))
+        signing = self._signings.get((target.scheme, target.raw_authority))
         if signing is None:
             target = self._resolve(url, target)
             signing = self._choose(target)
-        if "headers" in kwargs or "cookies" in kwargs or "auth" in kwargs:
+        if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
             kept = _check_headers(kwargs, target)
             if kept is not None:
                 signing = signing.evolve(kept=kept)
@@ -302,7 +302,7 @@ class Client:
             signing = signing.evolve(fence=Fence.around((_secure_origin(target),), source))
         if len(self._signings) >= _MOST_REMEMBERED:
             self._signings.clear()
-        self._signings[target.scheme, target.raw_host, target.port] = signing
+        self._signings[target.scheme, target.raw_authority] = signing
         return signing
 
     def _put_after_base(self, path: str) -> str:
