@@ -24,6 +24,8 @@ nox.options.sessions = [
     "typing",
     "tests",
     "lowest",
+    "plugin",
+    "docs",
     "summary",
 ]
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "OAuthRequest"]
 
+_MOST_REMEMBERED = 256
+
 
 class OAuthRequest(ClientRequest):
     """A request class for ``ClientSession(request_class=OAuthRequest)``: accepted, not needed."""
@@ -66,6 +68,7 @@ class Client:
         "_initial_token",
         "_provider",
         "_sessions",
+        "_signings",
         "_source",
         "_store",
         "_verbs",
@@ -100,6 +103,7 @@ class Client:
         self._grant: Grant | None = None
         self._source: TokenSource | None = None
         self._verbs: Signing | None = None
+        self._signings: dict[tuple[str, str], Signing] = {}
 
     # What the kinds of clients say of themselves.
 
@@ -306,29 +310,45 @@ class Client:
 
     def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[Signing, URL]:
         """Find the URL, check it against the fence, and choose what signs the request."""
-        signing = self._verbs or self._wire()
-        fence = signing.fence
-        target = self._resolve(url)
-        kept = None
-        if "headers" in kwargs or "cookies" in kwargs or "auth" in kwargs:
+        if isinstance(url, str) and url.startswith("/"):
+            url = self._put_after_base(url)
+        target = _read_url(url)
+        signing = self._signings.get((target.scheme, target.raw_authority))
+        if signing is None:
+            target = self._resolve(url, target)
+            signing = self._choose(target)
+        if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
             kept = _check_headers(kwargs, target)
-        if fence.find(target) is None:
+            if kept is not None:
+                signing = signing.evolve(kept=kept)
+        return signing, target
+
+    def _choose(self, target: URL) -> Signing:
+        """Return what signs requests to the origin of *target*, and remember it."""
+        signing = self._verbs or self._wire()
+        if signing.fence.find(target) is None:
             if self._provider is not None or self._extra_origins:
                 whose = self._provider.name if self._provider is not None else ""
-                raise ForeignOriginError(origin_of(target), fence.origins, provider=whose)
-            # A class used without provider and origins: what its caller asks for is declared, once.
-            asked = _secure_origin(target)
-            fence = Fence.around((asked,), self._the_source)
-            return signing.evolve(fence=fence, kept=kept), target
-        return (signing if kept is None else signing.evolve(fence=fence, kept=kept)), target
+                raise ForeignOriginError(origin_of(target), signing.fence.origins, provider=whose)
+            # A class used without provider and origins: where its caller sends a request is
+            # declared for that request, and not for where it is redirected to.
+            fence = Fence.around((_secure_origin(target),), self._the_source)
+            signing = signing.evolve(fence=fence)
+        if len(self._signings) >= _MOST_REMEMBERED:
+            self._signings.clear()
+        self._signings[target.scheme, target.raw_authority] = signing
+        return signing
 
-    def _resolve(self, url: str | URL) -> URL:
-        """Return the absolute URL; a relative one is appended to ``api_base``."""
-        if isinstance(url, str) and url.startswith("//"):
+    def _put_after_base(self, path: str) -> str:
+        if path.startswith("//"):
             raise RequestError(
                 "a URL that begins with // names a host and no scheme: write https://… in full"
             )
-        target = _read_url(url)
+        base = self._provider.api_base if self._provider is not None else None
+        return path if base is None else base.rstrip("/") + path
+
+    def _resolve(self, url: str | URL, target: URL) -> URL:
+        """Return the absolute URL of *target*, as *url* was read; see the class for a path."""
         if target.absolute and target.raw_host:
             return target
         base = self._provider.api_base if self._provider is not None else None
@@ -363,19 +383,24 @@ def _secure_origin(url: URL) -> Origin:
 
 def _check_headers(kwargs: dict[str, Any], target: URL) -> KeptCookies | None:
     """Refuse a second Authorization, and note the cookies that the caller passed himself."""
-    given = [(str(name).lower(), str(value)) for name, value in _read_pairs(kwargs, "headers")]
-    if kwargs.get("auth") is not None or any(name == "authorization" for name, _ in given):
+    given = _read_pairs(kwargs, "headers")
+    names = [str(name).lower() for name, _ in given]
+    if kwargs.get("auth") is not None or "authorization" in names:
         raise RequestError(
             "the client writes the Authorization header itself: leave out auth= and the header, or "
             "use a session of your own without the client's middleware"
         )
-    fields = [value for name, value in given if name == "cookie"]
     cookies = _read_pairs(kwargs, "cookies")
-    return KeptCookies.of(target, fields, cookies) if cookies or fields else None
+    if not cookies and "cookie" not in names:
+        return None
+    fields = [str(v) for name, (_, v) in zip(names, given, strict=True) if name == "cookie"]
+    return KeptCookies.of(target, fields, cookies)
 
 
 def _read_pairs(kwargs: dict[str, Any], name: str) -> list[tuple[str, Any]]:
-    values = kwargs.get(name) or ()
+    values = kwargs.get(name)
+    if not values:
+        return []
     if isinstance(values, Mapping):
         return list(cast("Mapping[str, Any]", values).items())
     pairs: list[tuple[str, Any]] = list(values)

@@ -11,7 +11,6 @@ from yarl import URL
 
 from oauthkit.clients.base import Client
 from oauthkit.clients.oauth1_arguments import Extra, Params, read_pairs
-from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
 from oauthkit.clients.options import (
     check_amount,
     check_callable,
@@ -31,11 +30,11 @@ from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
 from oauthkit.tokens.stores import GrantKey, TokenStore
-from oauthkit.transport.caller import ServerCaller
-from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
 
 if TYPE_CHECKING:
+    from oauthkit.clients.oauth1_flow import OAuth1Flow
     from oauthkit.provider import OAuth1Provider
+    from oauthkit.transport.oauth1_signer import OAuth1Signer
 
 __all__ = ["AsyncOAuth1Client"]
 
@@ -152,7 +151,7 @@ class AsyncOAuth1Client(Client):
         self._hash_body = force_include_body or (_provider is not None and _provider.body_hash)
         self._realm = realm
         self._answer_limit = answer_limit
-        self._clock = Clock(clock)
+        self._clock = clock
         self._nonce = nonce
         self._temporary: Token | None = None
 
@@ -193,6 +192,9 @@ class AsyncOAuth1Client(Client):
         return GrantKey(issuer=issuer, client_id=self._client_id, account=self._account)
 
     def _make_signer(self) -> OAuth1Signer:
+        # Here, not above, as in _flow(): connect() is to be quick, and needs neither.
+        from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
+
         provider = self._of_oauth1
         return OAuth1Signer(
             client_id=self._client_id,
@@ -203,7 +205,7 @@ class AsyncOAuth1Client(Client):
             realm=self._realm,
             hash_body=self._hash_body,
             correct_clock=provider is not None and provider.clock_from_date,
-            clock=self._clock,
+            clock=Clock(self._clock),
             nonce=self._nonce,
         )
 
@@ -357,6 +359,9 @@ class AsyncOAuth1Client(Client):
         return await grant.complete(exchange)
 
     def _flow(self) -> OAuth1Flow:
+        from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules
+        from oauthkit.transport.caller import ServerCaller
+
         signer = (self._verbs or self._wire()).signer
         provider = self._of_oauth1
         rules = OAuth1Rules(whose=self._whose)

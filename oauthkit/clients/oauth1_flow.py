@@ -60,6 +60,11 @@ class OAuth1Flow:
         self, url: str, *, callback: str, realm: str | None, extra: Extra
     ) -> Token:
         """Ask for temporary credentials (RFC 5849 §2.1), and see the callback confirmed."""
+        if realm and self.signer.placement != "header":
+            raise RequestError(
+                "realm is part of the Authorization header (RFC 5849 §3.5.1), and here the "
+                f"parameters go into the {self.signer.placement}: leave it out"
+            )
         token = await self._fetch(url, None, realm=realm, callback=callback, extra=extra)
         confirmed = str(token.get("oauth_callback_confirmed", "")).lower() == "true"
         if not confirmed and not self.rules.allow_unconfirmed_callback:

@@ -154,7 +154,10 @@ def canonical_host(text: str) -> str:
             f"the host {text!r} has a * that is not its whole first label: write '*.example.com'"
         )
     try:
-        host = URL.build(scheme="https", host=text).raw_host or ""
+        # In lower case here: yarl did not do it before 1.18.
+        host = (
+            URL.build(scheme="https", host=text.lower() if text.isascii() else text).raw_host or ""
+        )
     except (ValueError, TypeError):
         host = ""
     if not _LABELS(host) or len(host) > _LONGEST_NAME:

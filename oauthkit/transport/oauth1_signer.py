@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from typing import Literal
 
 import attrs
 from aiohttp import ClientRequest, ClientResponse, hdrs
-from aiohttp.payload import BytesPayload, IOBasePayload, Payload
+from aiohttp.payload import BytesIOPayload, BytesPayload, IOBasePayload, Payload
 from yarl import URL
 
 from oauthkit.errors import RequestError
@@ -32,8 +33,8 @@ __all__ = ["Clock", "OAuth1Signer", "prepare_key"]
 # A server's Date has a resolution of one second and the way back takes time; services accept
 # timestamps that are minutes off. A clock that is off by less was not what they refused.
 _SMALLEST_CORRECTION = 30
-FORM = "application/x-www-form-urlencoded"
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 @attrs.define(eq=False)
@@ -51,11 +52,14 @@ class Clock:
         """Take over the time of a Date header field; say whether that changed anything."""
         try:
             theirs = parsedate_to_datetime(date or "")
-        except ValueError:
+            if theirs.tzinfo is None:  # "-0000": the time is UTC all the same (RFC 5322 §3.3)
+                theirs = theirs.replace(tzinfo=UTC)
+            seconds = theirs.timestamp()
+        except (ValueError, OverflowError):
             return False
-        if theirs.tzinfo is None:  # "-0000": the time is UTC all the same (RFC 5322 §3.3)
-            theirs = theirs.replace(tzinfo=UTC)
-        offset = theirs.timestamp() - self.now()
+        if seconds < 0:  # a timestamp is positive
+            return False
+        offset = seconds - self.now()
         if abs(offset - self.offset) < _SMALLEST_CORRECTION:
             return False
         self.offset = offset
@@ -94,21 +98,22 @@ class OAuth1Signer:
 
     async def sign(self, request: ClientRequest, token: Token) -> Undo | None:
         """Sign *request* in place; see ``Signer``."""
-        body = request.body
-        content_type = request.headers.get(hdrs.CONTENT_TYPE)
-        octets = b""
-        if body and (self.hash_body or is_form(content_type)):
-            octets = await _read(request, body)
-        placement = self._place(request, content_type)
+        body, headers, placement = request.body, request.headers, self.placement
+        content_type, octets = None, b""
+        if body or self.hash_body or placement == "body":
+            content_type = headers.get(hdrs.CONTENT_TYPE)
+            placement = self._place(request, content_type)
+            if body and (self.hash_body or is_form(content_type)):
+                octets = await _read(request, body)
         if placement == "header" and not self.hash_body:
             header = self._header
             if header is None or token is not self._token:
                 header = await self._prepare(token)
             url = request.url
-            request.headers[hdrs.AUTHORIZATION] = header.sign(
+            headers[hdrs.AUTHORIZATION] = header.sign(
                 request.method,
                 url.scheme,
-                request.headers[hdrs.HOST],
+                headers[hdrs.HOST],
                 url.raw_path,
                 url.raw_query_string,
                 octets,
@@ -128,7 +133,11 @@ class OAuth1Signer:
     def _place(self, request: ClientRequest, content_type: str | None) -> Placement:
         if self.placement != "body":
             return self.placement
-        room = is_form(content_type) if request.body else request.method in _WITH_BODY
+        method = request.method
+        if request.body:
+            room = is_form(content_type) and method not in _WITHOUT_BODY
+        else:
+            room = method in _WITH_BODY
         return "body" if room else "header"
 
     async def _prepare(self, token: Token) -> HeaderSigner:
@@ -181,8 +190,6 @@ class OAuth1Signer:
             return _restore_url(request, url)
         if placement == "body":
             original = request.body or None
-            if isinstance(original, IOBasePayload):  # closed by update_body()
-                original = BytesPayload(octets, content_type=content_type or FORM)
             await request.update_body(signed.body)
             return _restore_body(request, original)
         return None
@@ -215,6 +222,6 @@ async def _read(request: ClientRequest, body: Payload) -> bytes:
             "pass a mapping, bytes or a file, or another Content-Type than a form's"
         )
     octets = bytes(await body.as_bytes())  # aiohttp hands out a bytearray or memoryview as it is
-    if body.consumed:  # a pipe: what was read cannot be read again when it is sent
-        await request.update_body(BytesPayload(octets, content_type=body.content_type))
+    if isinstance(body, IOBasePayload):  # a pipe cannot be read again, and aiohttp closes files
+        await request.update_body(BytesIOPayload(BytesIO(octets), content_type=body.content_type))
     return octets

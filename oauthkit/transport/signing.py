@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http.cookies import Morsel, SimpleCookie
-from typing import Literal
 
 import attrs
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse, hdrs
 from yarl import URL
 
 from oauthkit.tokens.seams import NothingNewError
@@ -70,21 +69,30 @@ class Signing:
     verb: bool = False
     kept: KeptCookies | None = None
 
-    def evolve(self, *, fence: Fence, kept: KeptCookies | None) -> Signing:
-        """Return one for a single call."""
+    def evolve(self, *, fence: Fence | None = None, kept: KeptCookies | None = None) -> Signing:
+        """Return one with another fence, or for a call with cookies of its own."""
         return Signing(
-            fence=fence, signer=self.signer, cookies=self.cookies, verb=self.verb, kept=kept
+            fence=fence or self.fence,
+            signer=self.signer,
+            cookies=self.cookies,
+            verb=self.verb,
+            kept=kept,
         )
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign *request* if its origin is declared, and hand it on."""
         source = self.fence.find(request.url)
-        if hdrs.COOKIE in request.headers and not self.cookies and (source or self.verb):
+        if source is None and not self.verb:
+            return await handler(request)
+        if hdrs.COOKIE in request.headers and not self.cookies:
             self._strip_cookies(request)
+        body = request.body
+        if body and body.consumed:  # before 3.14, aiohttp would send it empty
+            raise ClientPayloadError("the body was read up by the request that was redirected")
         if source is None:
             return await handler(request)
         token = await source.token()
-        tried: set[Literal["token", "proof"]] = set()
+        tried: tuple[str, ...] = ()
         while True:
             undo = await self.signer.sign(request, token)
             try:
@@ -95,7 +103,7 @@ class Signing:
             cause = self.signer.challenge(response)
             if cause is None or cause in tried or getattr(request.body, "consumed", False):
                 return response
-            tried.add(cause)
+            tried += (cause,)
             if cause == "proof":
                 response.release()
                 continue

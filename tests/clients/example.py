@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import asyncio
+from collections.abc import Awaitable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from oauthkit import AsyncOAuth1Client, OAuth1Provider, Token, connect
 from oauthkit.testing.servers import OAuth1Server
+
+T = TypeVar("T")
 
 SITE = "https://api.example"
 CALLBACK = "https://app.example/cb?next=%2Fhome"
@@ -69,3 +72,17 @@ async def whoami(client: AsyncOAuth1Client) -> str | None:
             return None
         answer: dict[str, dict[str, str]] = await response.json()
         return answer["data"]["username"]
+
+
+async def settled(awaitable: Awaitable[T]) -> T:
+    """
+    Await *awaitable*, then the last octets of the connections that it dropped.
+
+    aiohttp does not wait for the TLS goodbye of a connection that was given up: asyncio would warn
+    of the transport when the loop is gone before the peer has answered.
+    """
+    result = await awaitable
+    transports: Any = getattr(asyncio.get_running_loop(), "_transports", {})
+    while any(one._sock is not None for one in transports.values()):  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0)
+    return result

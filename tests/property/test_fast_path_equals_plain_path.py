@@ -140,6 +140,20 @@ def test_refusals(scheme: str, authority: str) -> None:
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.parametrize("first", "0123456789ABCDEFabcdef")
+def test_every_escape(first: str) -> None:
+    """§3.6: of all 256 octets, each escape is canonical or not; here each is taken once for sure."""
+    signer = HeaderSigner(client_id="c")
+    for second in "0123456789ABCDEFabcdef":
+        escape = f"%{first}{second}"
+        for query in (f"a={escape}", f"{escape}=", f"x%20{escape}~=1"):
+            fast = signer.sign("GET", "https", "h", f"/{escape}", query, nonce="n", timestamp="1")
+            expected = _plain(
+                "GET", f"https://h/{escape}?{query}", client_id="c", nonce="n", timestamp="1"
+            )
+            assert expected == _read(fast)
+
+
 @pytest.mark.parametrize("signature_method", SIGNATURE_METHODS)
 def test_every_method_is_covered(signature_method: SignatureMethod) -> None:
     """§3.4: the law about credentials draws among all methods; here each is taken once for sure."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from oauthkit.errors import RequestError
@@ -46,11 +48,17 @@ def test_malformed(header: str, reason: str) -> None:
         parse_authorization_header(header)
 
 
-@pytest.mark.parametrize("header", ['a="', "a= ", 'a="\\', ", ", "a", "a "])
-def test_reading_takes_linear_time(header: str) -> None:
+@pytest.mark.parametrize(
+    ("start", "repeated"),
+    [("", 'a="'), ("a=", " "), ("a", " "), ('a="', "\\"), ("", ", "), ("", "a"), ("a=", "b ")],
+)
+def test_reading_takes_linear_time(start: str, repeated: str) -> None:
     """A header made to be read for ever is read at once: no part of the pattern backtracks."""
+    header = f'OAuth {start}{repeated * 99_999}"'
+    began = process_time()
     with pytest.raises(RequestError, match="malformed"):
-        parse_authorization_header(f'OAuth {header * 100_000}"')
+        parse_authorization_header(header)
+    assert process_time() - began < 1.0  # with backtracking, several seconds
 
 
 @pytest.mark.parametrize("realm", ["a\r\nX: b", "\x00", "\x7f", "é", "\u2028"])

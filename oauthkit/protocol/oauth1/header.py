@@ -13,9 +13,10 @@ __all__ = ["build_authorization_header", "parse_authorization_header"]
 
 _SCHEME = re.compile(r"\s*oauth(?:\s+|$)", re.IGNORECASE)
 # name="value", the quotes optional as some servers write it; a comma inside quotes is the value's,
-# and so is a quote after a backslash. Empty elements do not matter (RFC 9110 §5.6.1).
+# and so is a quote after a backslash. Empty elements do not matter (RFC 9110 §5.6.1). Its group is
+# not possessive: CPython before 3.11.5 mismatches those.
 _PARAMETER = re.compile(
-    r'[\s,]*+([^\s=",]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s",]*+))\s*+(?:,|$)'
+    r'[\s,]*+([^\s=",]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*)"|([^\s",]*+))\s*+(?:,|$)'
 )
 _QUOTED_PAIR = re.compile(r"\\(.)")
 

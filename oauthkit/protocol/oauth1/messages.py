@@ -125,9 +125,9 @@ def parse_refusal(body: str | bytes, www_authenticate: str = "") -> tuple[str | 
     Look for a server's own code and text in an answer that is an error.
 
     RFC 5849 leaves the form open. Understood are ``errors[0].code/message``, ``error`` with
-    ``error_description`` or ``message`` in JSON, and ``oauth_problem`` with
-    ``oauth_problem_advice`` in a form or in *www_authenticate* (OAuth Problem Reporting). The
-    result is (None, None) where there is nothing of that kind.
+    ``error_description`` or ``message`` in JSON, ``oauth_problem`` with ``oauth_problem_advice``
+    in a form or in *www_authenticate* (OAuth Problem Reporting), and ``error`` with
+    ``error_description`` in a form. The result is (None, None) where there is nothing of that kind.
 
     Characters that cannot be printed are replaced. Long texts end at a space, so that no secret is
     cut in two: the caller masks those that were sent.
@@ -139,6 +139,8 @@ def parse_refusal(body: str | bytes, www_authenticate: str = "") -> tuple[str | 
         for name, quoted, bare in _PROBLEM.findall(_text(www_authenticate)):
             values.setdefault(name, _pairs(f"{name}={quoted or bare}").get(name, ""))
         code, description = values.get("oauth_problem"), values.get("oauth_problem_advice")
+        if not code:
+            code, description = values.get("error"), values.get("error_description")
     if not code:
         return None, None
     return _told(code, _LONGEST_CODE), _told(description or "", _LONGEST_DESCRIPTION) or None

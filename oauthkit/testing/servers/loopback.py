@@ -304,7 +304,13 @@ class _Connections:
         """Cut what is open, and wait until it is."""
         for accepted, transport in self.open.items():
             if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+                # CPython before 3.11.4: a TLS transport that is closed already has no abort().
+                with contextlib.suppress(AttributeError):
+                    transport.abort()
+                # A TLS transport that was told twice to close hears no abort: it waits for a peer
+                # that may be waiting for us, in the thread that closes this server.
+                with contextlib.suppress(OSError):
+                    accepted.shutdown(socket.SHUT_RDWR)
             else:
                 accepted.close()
         # A transport closes its socket in a later turn of the loop.

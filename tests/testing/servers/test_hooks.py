@@ -105,6 +105,21 @@ def test_huge_and_a_client_that_leaves(server: OAuth1Server) -> None:
     assert 401 == run(main())
 
 
+def test_closing_from_the_loop_of_a_client_that_left() -> None:
+    """Closing waits for no answer that its own client, in the same thread, has hung up on."""
+
+    async def main() -> int:
+        with OAuth1Server(hosts=["api.example"]) as playing:
+            playing.respond("/x", body=failures.huge())
+            async with playing.session() as session, session.get(URL) as response:
+                await response.content.readexactly(1)
+                response.close()
+            # No turn of the loop in between: the client's side of the connection is still open.
+            return response.status
+
+    assert 200 == run(main())
+
+
 def test_gzip_bomb(server: OAuth1Server) -> None:
     """A small answer that inflates a thousandfold."""
     server.respond("/x", body=failures.gzip_bomb(1 << 22, prefix=b"oauth_token="))

@@ -1,0 +1,121 @@
+"""Runs the Python blocks of a page, in order, in one namespace, as a reader pastes them."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import inspect
+import io
+from contextlib import redirect_stdout
+from types import FunctionType
+from typing import Any
+
+import attrs
+
+from docs.pages import Block, blocks
+from docs.world import World
+from oauthkit import OAuthKitError
+
+_TURNS = 20
+
+
+class _Heard(io.StringIO):
+    """Standard output of a block; what is printed is heard by the user, too."""
+
+    def __init__(self, listener: list[str]) -> None:
+        super().__init__()
+        self.listener = listener
+
+    def write(self, text: str) -> int:
+        self.listener.append(text)
+        return super().write(text)
+
+
+def is_export(block: Block) -> bool:
+    """Say whether a block holds nothing but ``export`` lines of a shell."""
+    return all(line.startswith("export ") for line in block.text.splitlines())
+
+
+@attrs.define(eq=False)
+class Page:
+    """
+    One page being run.
+
+    A block that awaits outside of a function runs as in ``python -m asyncio``, all of a page in one
+    loop. A block that defines ``main()`` and does not run it, or tests, is run as its reader would
+    run it; one that defines an ``app`` is served, and somebody logs in. A block of text right after
+    one of Python is what that prints, or the error that it ends with. ``export`` lines are obeyed.
+    """
+
+    name: str
+    world: World
+    namespace: dict[str, Any] = attrs.field(factory=dict[str, Any])
+
+    def run(self) -> None:
+        """Run the page; AssertionError where an output is not the page's."""
+        self.namespace |= {
+            "__name__": "__main__",
+            "__builtins__": builtins,
+            "input": self.world.answer,
+        }
+        listed = blocks(self.name)
+        with asyncio.Runner() as runner:
+            for block, after in zip(listed, [*listed[1:], None], strict=True):
+                if is_export(block):
+                    self.world.export(block)
+                elif block.language == "python":
+                    shown = after if after is not None and after.language == "text" else None
+                    self._run(block, shown, runner)
+            if left := runner.run(_left()):
+                raise AssertionError(f"{self.name} leaves tasks behind: {left}")
+
+    def _run(self, block: Block, shown: Block | None, runner: asyncio.Runner) -> None:
+        heard = _Heard(self.world.printed)
+        with redirect_stdout(heard):
+            try:
+                self._execute(block, runner)
+            except OAuthKitError as error:
+                if shown is None:
+                    raise
+                print(f"{type(error).__name__}: {error}")
+        if shown is not None and shown.text != (printed := heard.getvalue().rstrip("\n")):
+            raise AssertionError(f"{shown}: the page says\n{shown.text}\nbut it is\n{printed}")
+
+    def _execute(self, block: Block, runner: asyncio.Runner) -> None:
+        # Blank lines before it: a traceback then names the page's own line.
+        text = "\n" * (block.line - 1) + self.world.fill_in(block)
+        code = compile(text, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        self._await(FunctionType(code, self.namespace)(), runner)
+        for name in _bound(text):
+            if name.startswith("test_"):
+                self.namespace[name]()
+            elif name == "main" and "asyncio.run(" not in text:
+                self._await(self.namespace[name](), runner)
+            elif name == "app":
+                self._await(self.world.log_in(self.namespace[name]), runner)
+
+    def _await(self, result: object, runner: asyncio.Runner) -> None:
+        if inspect.iscoroutine(result):
+            runner.run(result)
+
+
+def _bound(text: str) -> list[str]:
+    """Return the names that functions and assignments of a block bind, in order."""
+    names: list[str] = []
+    for node in ast.parse(text).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names.append(name)
+            case _:
+                pass
+    return names
+
+
+async def _left() -> set[asyncio.Task[Any]]:
+    """Return the tasks that were left behind, but those that end by themselves."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    return asyncio.all_tasks() - {asyncio.current_task()}
