@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
+from oauthkit.clients.authorizations import Authorizations
 from oauthkit.clients.base import Client
+from oauthkit.clients.hooks import UpdateToken, notifier
 from oauthkit.clients.oauth2_flow import OAuth2Exchange, OAuth2Flow
 from oauthkit.clients.options import (
     check_amount,
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncOAuth2Client"]
 
-UpdateToken = Callable[..., Any]
-_REMEMBERED = 10
 _PLACEMENTS = ("header", "body", "query")
 _HOOKS = (
     "access_token_response",
@@ -77,6 +75,7 @@ class AsyncOAuth2Client(Client):
     __slots__ = (
         "_answer_limit",
         "_auth_method",
+        "_authorizations",
         "_client_id",
         "_client_secret",
         "_clock",
@@ -88,7 +87,6 @@ class AsyncOAuth2Client(Client):
         "_redirect_uri",
         "_refresh_endpoint",
         "_refresh_params",
-        "_requests",
         "_scope",
         "_state",
         "_token_endpoint",
@@ -177,7 +175,7 @@ class AsyncOAuth2Client(Client):
         self._answer_limit = answer_limit
         self._clock = clock
         self._hooks: dict[str, list[Callable[..., Any]]] = {}
-        self._requests: OrderedDict[str, AuthorizationRequest] | None = None
+        self._authorizations: Authorizations | None = None
 
     @classmethod
     def from_provider(
@@ -234,7 +232,7 @@ class AsyncOAuth2Client(Client):
             grant=self._the_grant,
             slot=self._slot(),
             exchange=self._exchange(),
-            notify=_notifier(self._update_token, older=self._updater_style),
+            notify=notifier(self._update_token, older=self._updater_style),
             leeway=self._leeway,
             deadline=self._deadline,
             clock=self._clock,
@@ -340,7 +338,7 @@ class AsyncOAuth2Client(Client):
             redirect_uri=redirect_uri,
             issuer=provider.issuer if provider is not None else None,
         )
-        self._remember(request)
+        self._pending.remember(request)
         return request
 
     async def fetch_token(
@@ -372,9 +370,9 @@ class AsyncOAuth2Client(Client):
         """
         target = self._protocol_url(url, "token_endpoint", self._token_endpoint)
         if authorization_response is not None:
-            request, code = self._finish(authorization_response, request, state)
+            request, code = self._pending.finish(authorization_response, request, state)
         elif code is not None:
-            request = self._take(request)
+            request = self._pending.take(request)
         kind = grant_type or self._infer(code, username)
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
@@ -403,7 +401,7 @@ class AsyncOAuth2Client(Client):
                 "the callback's fragment holds neither access_token nor error",
                 error="invalid_response",
             )
-        expected = self._expected_state(values.get("state"))
+        expected = self._pending.expect(values.get("state"))
         checked = {**values, "code": "fragment"}
         parse_authorization_response(
             build_authorization_url("https://callback.invalid/", checked), state=expected
@@ -432,7 +430,7 @@ class AsyncOAuth2Client(Client):
         if not spent:
             raise RequestError("there is no refresh token: pass one, or fetch a token first")
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
-        notify = _notifier(self._update_token, older=self._updater_style)
+        notify = notifier(self._update_token, older=self._updater_style)
         body = {**grants.refresh_token(spent), **self._refresh_params, **form}
         self._sessions.get()
 
@@ -494,6 +492,18 @@ class AsyncOAuth2Client(Client):
 
     # How they work.
 
+    @property
+    def _pending(self) -> Authorizations:
+        if self._authorizations is None:
+            provider = self._of_oauth2
+            pending = self._authorizations = Authorizations(
+                whose=self._whose, own_state=self._state
+            )
+            if provider is not None:
+                pending.issuer = provider.issuer
+                pending.iss_required = provider.authorization_response_iss_parameter_supported
+        return self._authorizations
+
     async def _request(self, method: str, url: str | URL, kwargs: dict[str, Any]) -> ClientResponse:
         for change in self._hooks.get("protected_request", ()):
             url, headers, data = change(url, kwargs.get("headers"), kwargs.get("data"))
@@ -543,81 +553,3 @@ class AsyncOAuth2Client(Client):
         if kind == "refresh_token":
             return grants.refresh_token(self._own(None), self._scope)
         return {"grant_type": kind, **({"scope": self._scope} if self._scope else {})}
-
-    def _remember(self, request: AuthorizationRequest) -> None:
-        if self._requests is None:
-            self._requests = OrderedDict()
-        self._requests[request.state] = request
-        while len(self._requests) > _REMEMBERED:
-            self._requests.popitem(last=False)
-
-    def _take(self, request: AuthorizationRequest | None) -> AuthorizationRequest | None:
-        """Return *request*, or the last one that was made; each is good once."""
-        remembered = self._requests or OrderedDict[str, AuthorizationRequest]()
-        if request is None:
-            return remembered.popitem()[1] if remembered else None
-        remembered.pop(request.state, None)
-        return request
-
-    def _expected_state(self, returned: str | None) -> str:
-        """Return the state that a callback must hold."""
-        if returned is not None and returned in (self._requests or {}):
-            return returned
-        if self._state is not None:
-            return self._state
-        last = next(reversed(self._requests or {}), None)
-        if last is None:
-            raise CallbackError(
-                "this client made no authorization request that the callback could answer (or it "
-                "was answered already: each is good once): pass request=, the AuthorizationRequest "
-                "that was kept when the user was sent away",
-                error="state_mismatch",
-                provider=self._whose,
-            )
-        return last
-
-    def _finish(
-        self, url: str, request: AuthorizationRequest | None, state: str | None
-    ) -> tuple[AuthorizationRequest | None, str]:
-        """Check the redirect back, and return the request that it answers, with its code."""
-        provider = self._of_oauth2
-        expected = request.state if request is not None else state
-        if expected is None:
-            returned = dict(parse_qsl(urlsplit(url).query, errors="replace")).get("state")
-            expected = self._expected_state(returned)
-        if request is None:
-            request = self._requests.get(expected) if self._requests is not None else None
-        issuer = request.issuer if request is not None else None
-        values = parse_authorization_response(
-            url,
-            state=expected,
-            issuer=issuer or (provider.issuer if provider is not None else None),
-            iss_required=provider is not None
-            and provider.authorization_response_iss_parameter_supported,
-        )
-        if self._requests is not None:
-            self._requests.pop(expected, None)
-        return request, values["code"]
-
-
-def _notifier(
-    hook: UpdateToken | None, *, older: bool
-) -> Callable[[Token, Token | None], Awaitable[None]] | None:
-    """Return what calls a user's hook, which may be a function or a coroutine function."""
-    if hook is None:
-        return None
-
-    async def notify(token: Token, before: Token | None) -> None:
-        known = before or Token()
-        if older:
-            result = hook(token)
-        else:
-            result = hook(
-                token,
-                refresh_token=known.get("refresh_token"),
-                access_token=known.get("access_token"),
-            )
-        if inspect.isawaitable(result):
-            await result
-
-    return notify
