@@ -47,7 +47,7 @@ class Authorizations:
         return request
 
     def expect(self, returned: str | None) -> str:
-        """Return the state that a callback must hold, which *returned* one; raises CallbackError."""
+        """Return the state that a callback must hold; *returned* is the one it has."""
         if returned is not None and returned in self._requests:
             return returned
         expected = self.own_state or next(reversed(self._requests), None)
