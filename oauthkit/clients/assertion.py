@@ -248,7 +248,7 @@ class AsyncAssertionClient(Client):
         self._sessions.get()
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
-            return slot, await grant.keep(slot, await exchange(None))
+            return slot, await grant.keep(slot, await exchange(None), deadline=self._deadline)
 
         return await grant.complete(fetch_and_keep)
 

@@ -354,7 +354,7 @@ class AsyncOAuth1Client(Client):
             # In the flight: a caller that has gone away meanwhile finds the new token here, too.
             if self._temporary is temporary:
                 self._temporary = None
-            return PLAIN, await grant.keep(PLAIN, token, fresh=True)
+            return PLAIN, await grant.keep(PLAIN, token, fresh=True, deadline=self._deadline)
 
         return await grant.complete(exchange)
 

@@ -161,7 +161,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
             members = await flow.fetch(target, {**body, **form}, headers=headers)
-            return slot, await grant.keep(slot, members, fresh=True)
+            return slot, await grant.keep(slot, members, fresh=True, deadline=self._deadline)
 
         if self._token_endpoint is None:
             self._token_endpoint = target
@@ -220,7 +220,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
                 members = await flow.fetch(
                     target, body, hook="refresh_token_response", headers=headers
                 )
-                token = await grant.keep(slot, {"refresh_token": spent, **members})
+                token = await grant.keep(
+                    slot, {"refresh_token": spent, **members}, deadline=self._deadline
+                )
             if notify is not None:
                 await notify(token, held)
             return slot, token

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import attrs
 
-from oauthkit.errors import OAuthError, UnreachableError
+from oauthkit.errors import OAuthError
 from oauthkit.protocol.token import Token
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import PLAIN, Grant, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.stores import Record
@@ -28,7 +27,7 @@ class Exchange(Protocol):
         """
         Return the members of a new token.
 
-        Raises OAuthError where the server refuses, and where only the user can help (LOGIN_REQUIRED).
+        Raises OAuthError where the server refuses, and LOGIN_REQUIRED where only the user can help.
         """
 
 
@@ -88,89 +87,77 @@ class StoredSource:
         return bool(self.clock() < expires_at - leeway)
 
     async def _renew(self, rejected: Token | None) -> tuple[Slot, Token]:
-        grant, store, key = self.grant, self.grant.store, self.grant.key
-        async with _Deadline(self.deadline) as deadline, store.lock(key):
-            stored = await store.load(key)
-            while True:
-                if not grant.seeded:
-                    grant.adopt(stored)
-                held = grant.tokens.get(self.slot)
-                if held is not None and not _same(held, rejected) and self._is_fresh(held):
-                    return self.slot, held
-                if self.exchange is None:
-                    if rejected is None:
-                        return self.slot, held or NO_TOKEN
-                    raise NothingNewError(
-                        "the token was refused, and nothing can renew it: have the user "
-                        "authorize again",
-                        error="invalid_token",
-                    )
-                try:
-                    members = await self.exchange(grant.as_record(stored))
-                except OAuthError as error:
-                    if error.error == LOGIN_REQUIRED and rejected is not None:
-                        raise NothingNewError(str(error), error=LOGIN_REQUIRED) from None
-                    if error.error != "invalid_grant":
-                        raise
-                    # Final only if nobody else has spent the refresh token, and stored the new one.
-                    again = await store.load(key)
-                    if _version(again) == _version(stored):
-                        raise
-                    stored = again
-                    continue
-                break
-            # What is in hand now could be lost: storing it gets a deadline of its own.
-            deadline.renew()
-            token = await grant.keep(self.slot, members)
-            if rejected is not None:
-                grant.after_401[self.slot] = token
-        if self.notify is not None:
-            await self.notify(token, held)
-        if _same(token, rejected):
+        grant, store = self.grant, self.grant.store
+        async with Deadline(self.deadline, type(store).__name__) as deadline:
+            # Most often the store has what is wanted, and its lock need not be waited for.
+            if (found := await self._look(rejected)) is not None:
+                return self.slot, found
+            async with store.lock(grant.key):
+                token = await self._exchange(rejected, deadline)
+        if rejected is not None and _same(token, rejected):
             raise NothingNewError(
                 "the token was refused, and the server issued the same one again",
                 error="invalid_token",
             )
         return self.slot, token
 
+    async def _look(self, rejected: Token | None) -> Token | None:
+        """Take over what is stored; return it if it is good, None if it has to be renewed."""
+        held = await self.grant.look(self.slot)
+        if held is not None and _same(held, rejected):
+            held = self.grant.fall_back(self.slot)
+        if held is not None and not _same(held, rejected) and self._is_fresh(held):
+            return held
+        if self.exchange is not None:
+            return None
+        if rejected is None or held is None:
+            return held or NO_TOKEN
+        raise NothingNewError(
+            "the token was refused, and nothing can renew it: have the user authorize again",
+            error="invalid_token",
+        )
+
+    async def _exchange(self, rejected: Token | None, deadline: Deadline) -> Token:
+        """Get a new token under the store's lock, unless somebody else has stored one."""
+        grant = self.grant
+        while True:
+            found = await self._look(rejected)
+            if found is not None or self.exchange is None:
+                return found or NO_TOKEN
+            held, generation = grant.tokens.get(self.slot), grant.generation
+            members = await self._try_exchange(self.exchange, rejected)
+            if members is not None:
+                break
+        # What is in hand now could be lost: storing it gets a deadline of its own.
+        deadline.renew()
+        token = await grant.keep(self.slot, members, generation=generation, deadline=self.deadline)
+        if rejected is not None and grant.generation == generation:
+            grant.after_401[self.slot] = token
+        if self.notify is not None:
+            await self.notify(token, held)
+        return token
+
+    async def _try_exchange(
+        self, exchange: Exchange, rejected: Token | None
+    ) -> Mapping[str, Any] | None:
+        """Return a new token's members; None where somebody else has stored another record."""
+        grant = self.grant
+        version = grant.version
+        try:
+            return await exchange(grant.record)
+        except OAuthError as error:
+            if error.error == LOGIN_REQUIRED and rejected is not None:
+                raise NothingNewError(str(error), error=LOGIN_REQUIRED) from None
+            if error.error != "invalid_grant":
+                raise
+            # Final only if nobody else has spent the refresh token, and stored what he got.
+            await grant.look(self.slot)
+            if grant.version == version:
+                raise
+        return None
+
 
 def _same(token: Token, other: Token | None) -> bool:
     """Say whether two tokens are one to a resource server, whatever else came with them."""
     names = ("access_token", "oauth_token", "oauth_token_secret")
     return other is not None and all(token.get(name) == other.get(name) for name in names)
-
-
-def _version(record: Record | None) -> int | None:
-    return None if record is None else record.version
-
-
-class _Deadline:
-    """A deadline whose end is an UnreachableError."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._timeout = asyncio.timeout(seconds)
-
-    def renew(self) -> None:
-        """Begin anew."""
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
-
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError:
-            raise UnreachableError(
-                f"a token could not be had within {self._seconds:g} s: the store, its lock or the "
-                "server did not answer",
-                endpoint="token store",
-                deadline=self._seconds,
-            ) from None

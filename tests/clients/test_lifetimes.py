@@ -82,8 +82,8 @@ def test_cancelled_fetch_keeps_the_token(pair: Pair) -> None:
             assert not closing.done()
             held.release()
             await closing
-            assert client._the_grant.token is not None
-            assert "new" == client._the_grant.token["oauth_token"]
+            assert client._the_grant.tokens
+            assert "new" == client._the_grant.tokens["", ""]["oauth_token"]
 
     run(main())
     pair.home.restore(TOKEN_PATH)
@@ -103,8 +103,8 @@ def test_leaving_the_context_keeps_the_token(pair: Pair) -> None:
             await asyncio.to_thread(held.arrived.wait)
             fetching.cancel()
             asyncio.get_running_loop().call_soon(held.release)
-        assert client._the_grant.token is not None
-        assert "new" == client._the_grant.token["oauth_token"]
+        assert client._the_grant.tokens
+        assert "new" == client._the_grant.tokens["", ""]["oauth_token"]
 
     run(main())
     pair.home.restore(TOKEN_PATH)

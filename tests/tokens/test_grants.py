@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -20,7 +20,8 @@ from oauthkit import (
     TokenStore,
     UnreachableError,
 )
-from oauthkit.tokens.grants import Grant, GrantSource, grant_of
+from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
+from oauthkit.tokens.sources import StoredSource
 from support import run
 from tokens.stores import TestStore
 
@@ -41,6 +42,22 @@ def open_store(**options: Any) -> TestStore:
     return store
 
 
+def held(grant: Grant) -> Token | None:
+    """Return the token in memory."""
+    return grant.tokens.get(PLAIN)
+
+
+async def complete(
+    grant: Grant, fetch: Callable[[], Coroutine[Any, Any, Token]], deadline: float = 5
+) -> Token:
+    """Fetch and keep a token in one flight, as a client does."""
+
+    async def fetch_and_keep() -> tuple[Slot, Token]:
+        return PLAIN, await grant.keep(PLAIN, await fetch(), fresh=True, deadline=deadline)
+
+    return await grant.complete(fetch_and_keep)
+
+
 async def turns(count: int = 8) -> None:
     """Let the loop turn."""
     for _ in range(count):
@@ -53,7 +70,7 @@ def test_store_is_asked_once() -> None:
     async def main() -> None:
         store = TestStore()
         await store.inner.compare_and_swap(KEY, None, record(TOKEN))
-        sources = [GrantSource(grant_of(store, KEY)) for _ in range(2)]
+        sources = [StoredSource(grant=grant_of(store, KEY)) for _ in range(2)]
         assert sources[0].grant is sources[1].grant
         waiting = [asyncio.create_task(sources[n % 2].token()) for n in range(1000)]
         await turns()
@@ -69,11 +86,11 @@ def test_nothing_stored() -> None:
     """Where there is no token, the empty one is handed out: the client signs for itself."""
 
     async def main() -> None:
-        source = GrantSource(grant_of(store := open_store(), KEY))
+        source = StoredSource(grant=grant_of(store := open_store(), KEY))
         assert {} == dict(await source.token())
         assert {} == dict(await source.token())
         assert ["load"] == store.calls
-        assert source.grant.token is None
+        assert held(source.grant) is None
 
     run(main())
 
@@ -85,7 +102,7 @@ def test_record_of_another_kind() -> None:
         store = open_store()
         other = Record(access_tokens={("read", ""): TOKEN})
         await store.inner.compare_and_swap(KEY, None, other)
-        assert {} == dict(await GrantSource(grant_of(store, KEY)).token())
+        assert {} == dict(await StoredSource(grant=grant_of(store, KEY)).token())
 
     run(main())
 
@@ -96,7 +113,7 @@ def test_failing_store() -> None:
     async def main() -> None:
         store = TestStore(failure=OSError("disk"))
         await store.inner.compare_and_swap(KEY, None, record(TOKEN))
-        source = GrantSource(grant_of(store, KEY))
+        source = StoredSource(grant=grant_of(store, KEY))
         waiting = [asyncio.create_task(source.token()) for _ in range(10)]
         await turns()
         store.gate.set()
@@ -114,7 +131,7 @@ def test_slow_store() -> None:
 
     async def main() -> None:
         store = TestStore()
-        source = GrantSource(grant_of(store, KEY), deadline=0.01)
+        source = StoredSource(grant=grant_of(store, KEY), deadline=0.01)
         with pytest.raises(UnreachableError, match=r"0\.01 s") as caught:
             await source.token()
         assert ("TestStore", 0.01) == (caught.value.endpoint, caught.value.deadline)
@@ -130,7 +147,7 @@ def test_timeout_of_the_stores_own() -> None:
     async def main() -> None:
         store = open_store(failure=TimeoutError("the store's"))
         with pytest.raises(TimeoutError, match="the store's"):
-            await GrantSource(grant_of(store, KEY)).token()
+            await StoredSource(grant=grant_of(store, KEY)).token()
 
     run(main())
 
@@ -141,7 +158,7 @@ def test_cancelled_waiter() -> None:
     async def main() -> None:
         store = TestStore()
         await store.inner.compare_and_swap(KEY, None, record(TOKEN))
-        source = GrantSource(grant_of(store, KEY))
+        source = StoredSource(grant=grant_of(store, KEY))
         first, second = (asyncio.create_task(source.token()) for _ in range(2))
         await turns()
         first.cancel()
@@ -158,7 +175,7 @@ def test_rejected_token_is_not_handed_out_again(stored: Token | None) -> None:
 
     async def main() -> None:
         store = open_store()
-        source = GrantSource(grant_of(store, KEY))
+        source = StoredSource(grant=grant_of(store, KEY))
         source.grant.assign(TOKEN)
         if stored is not None:
             await store.inner.compare_and_swap(KEY, None, record(stored))
@@ -169,7 +186,8 @@ def test_rejected_token_is_not_handed_out_again(stored: Token | None) -> None:
             await store.inner.compare_and_swap(KEY, 1, record(OTHER, 2))
             assert OTHER == await source.token(rejected=TOKEN)
         else:
-            assert {} == dict(await source.token(rejected=TOKEN))
+            with pytest.raises(OAuthError, match="authorize again"):
+                await source.token(rejected=TOKEN)
 
     run(main())
 
@@ -180,13 +198,13 @@ def test_token_that_is_set_while_the_store_answers() -> None:
     async def main() -> None:
         store = TestStore()
         await store.inner.compare_and_swap(KEY, None, record(TOKEN))
-        source = GrantSource(grant_of(store, KEY))
+        source = StoredSource(grant=grant_of(store, KEY))
         waiting = asyncio.create_task(source.token())
         await turns()
         source.grant.assign(OTHER)
         store.gate.set()
         assert OTHER == await waiting
-        assert OTHER == source.grant.token
+        assert OTHER == held(source.grant)
 
     run(main())
 
@@ -201,16 +219,16 @@ def test_kept_token_is_stored_first() -> None:
         async def fetch() -> Token:
             return TOKEN
 
-        fetching = asyncio.create_task(grant.complete(fetch, 5))
+        fetching = asyncio.create_task(complete(grant, fetch))
         await turns()
-        assert grant.token is None
+        assert held(grant) is None
         store.gate.set()
         assert TOKEN == await fetching
-        assert TOKEN == grant.token
+        assert TOKEN == held(grant)
         stored = await store.inner.load(KEY)
         assert record(TOKEN) == stored
         assert ["load", "swap"] * 3 == store.calls
-        await grant.keep(OTHER)
+        await grant.keep(PLAIN, OTHER)
         assert record(OTHER, 2) == await store.inner.load(KEY)
 
     run(main())
@@ -226,7 +244,7 @@ def test_store_that_loses_every_race() -> None:
             return TOKEN
 
         with pytest.raises(UnreachableError):
-            await grant_of(store, KEY).complete(fetch, 0.02)
+            await complete(grant_of(store, KEY), fetch, 0.02)
 
     run(main())
 
@@ -246,11 +264,11 @@ def test_failing_fetch_and_failing_store() -> None:
             return TOKEN
 
         with pytest.raises(OAuthError, match="no"):
-            await grant.complete(broken, 5)
+            await complete(grant, broken)
         store.failure = OSError("disk")
         with pytest.raises(OSError, match="disk"):
-            await grant.complete(fetch, 5)
-        assert OTHER == grant.token
+            await complete(grant, fetch)
+        assert OTHER == held(grant)
 
     run(main())
 
@@ -267,13 +285,13 @@ def test_cancelled_fetch_is_kept() -> None:
             await answered.wait()
             return TOKEN
 
-        fetching = asyncio.create_task(grant.complete(fetch, 5))
+        fetching = asyncio.create_task(complete(grant, fetch))
         await turns()
         fetching.cancel()
         await turns()
         answered.set()
         await grant.flights.settle()
-        assert TOKEN == grant.token
+        assert TOKEN == held(grant)
         assert record(TOKEN) == await store.inner.load(KEY)
 
     run(main())
@@ -410,6 +428,6 @@ def test_secrets_do_not_show() -> None:
     )
     grant: Grant = grant_of(store, KEY)
     grant.assign(Token({"oauth_token": "hidden", "oauth_token_secret": "hidden"}))
-    for shown in (record(grant.token or TOKEN), store, grant, GrantSource(grant)):
+    for shown in (record(held(grant) or TOKEN), store, grant, StoredSource(grant=grant)):
         assert "hidden" not in repr(shown)
         assert "'t'" not in repr(shown)

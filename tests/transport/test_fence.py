@@ -7,13 +7,16 @@ from yarl import URL
 
 from oauthkit import GrantKey, MemoryStore
 from oauthkit.protocol.origins import parse_origin
-from oauthkit.tokens.grants import GrantSource, grant_of
+from oauthkit.tokens.grants import grant_of
+from oauthkit.tokens.sources import StoredSource
 from oauthkit.transport.fence import Fence
 
 
-def source(account: str = "") -> GrantSource:
+def source(account: str = "") -> StoredSource:
     """Make a source."""
-    return GrantSource(grant_of(MemoryStore(), GrantKey(issuer="", client_id="", account=account)))
+    return StoredSource(
+        grant=grant_of(MemoryStore(), GrantKey(issuer="", client_id="", account=account))
+    )
 
 
 @pytest.mark.parametrize(
