@@ -330,14 +330,21 @@ class Client:
 
 
 def _read_url(url: str | URL) -> URL:
+    fault = (
+        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
+    )
     try:
-        return URL(url)
+        target = URL(url)
+        if "@" not in target.raw_authority:
+            return target
+        fault = (
+            "the URL holds a user name or password, which aiohttp would write into the "
+            "Authorization header: leave it out"
+        )
     except (TypeError, ValueError):
         pass
     # Outside of the handler: the parser quotes the authority, which may hold a password.
-    raise RequestError(
-        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
-    )
+    raise RequestError(fault)
 
 
 def _secure_origin(url: URL) -> Origin:

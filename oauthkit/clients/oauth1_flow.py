@@ -27,7 +27,7 @@ from oauthkit.protocol.oauth1 import (
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import Token, oauth1_token
 from oauthkit.transport.oauth1_signer import OAuth1Signer, prepare_key
-from oauthkit.transport.seams import Answer, Caller
+from oauthkit.transport.seams import Answer, Caller, show_content_type
 
 __all__ = ["OAuth1Flow", "OAuth1Rules"]
 
@@ -213,7 +213,7 @@ class OAuth1Flow:
         )
         shape = show(describe_shape(answer.body))
         said = f"{code}: {told}" if code and told else code or told or shape
-        kind = show(answer.content_type) or "no content type"
+        kind = show_content_type(answer.content_type)
         raise OAuthError(
             f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes) and no "
             f"token{fault}: {said}",
