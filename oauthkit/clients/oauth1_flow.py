@@ -139,18 +139,18 @@ class OAuth1Flow:
         method = self.rules.token_method
         if form and method == "GET":
             raise RequestError("this service's token endpoints are called with GET: pass params=")
-        for last in (False, True):
+
+        async def send() -> tuple[SignedRequest, Answer]:
             signed = self._sign(method, target, token, form, params)
-            answer = await self.caller.call(
-                method,
-                signed.url,
-                form=signed.body.decode() or None,
-                headers={**headers, **signed.headers},
-            )
-            late = answer.status == 401 and signer.correct_clock
-            if last or not (late and signer.clock.correct(answer.headers.get("date"))):
-                return self._read(answer, self._secrets(signed, token, extra))
-        raise AssertionError
+            sent = {**headers, **signed.headers}
+            body = signed.body.decode() or None
+            return signed, await self.caller.call(method, signed.url, form=body, headers=sent)
+
+        signed, answer = await send()
+        late = answer.status == 401 and signer.correct_clock
+        if late and signer.clock.correct(answer.headers.get("date")):
+            signed, answer = await send()
+        return self._read(answer, self._secrets(signed, token, extra))
 
     def _sign(
         self,
