@@ -238,10 +238,9 @@ class Client:
 
     async def _request(self, method: str, url: str | URL, kwargs: dict[str, Any]) -> ClientResponse:
         signing, target = self._prepare(url, kwargs)
-        outer = kwargs.pop("middlewares", None) or ()
-        return await self._sessions.get().request(
-            method, target, middlewares=(*outer, signing), **kwargs
-        )
+        outer = kwargs.get("middlewares")
+        kwargs["middlewares"] = (*outer, signing) if outer else (signing,)
+        return await self._sessions.get().request(method, target, **kwargs)
 
     async def _ws_connect(
         self, url: str | URL, kwargs: dict[str, Any]
