@@ -282,11 +282,10 @@ class Client:
         if signing is None:
             target = self._resolve(url, target)
             signing = self._choose(target)
+        kept = None
         if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
             kept = _check_headers(kwargs, target)
-            if kept is not None:
-                signing = signing.evolve(kept=kept)
-        return signing, target
+        return signing.evolve(kept=kept), target
 
     def _choose(self, target: URL) -> Signing:
         """Return what signs requests to the origin of *target*, and remember it."""

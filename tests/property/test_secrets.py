@@ -148,7 +148,7 @@ def test_whole_requests_echoed(
     respond(server, body=answer)
     placement = "body" if in_body else "header"
     for error in fail(server, sent, signature_methods=(method,), placement=placement):
-        assert [] == find(render(error), [*sent.all(), *filter(None, echoed)])
+        assert [] == find(render(error), [*sent.all(), *(echo for echo in echoed if echo)])
 
 
 # -- what was never sent ---------------------------------------------------------------------------
