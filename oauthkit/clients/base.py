@@ -272,10 +272,9 @@ class Client:
 
     async def _request(self, method: str, url: str | URL, kwargs: dict[str, Any]) -> ClientResponse:
         signing, target = self._prepare(url, kwargs)
-        outer = kwargs.pop("middlewares", None) or ()
-        return await self._sessions.get().request(
-            method, target, middlewares=(*outer, signing), **kwargs
-        )
+        outer = kwargs.get("middlewares")
+        kwargs["middlewares"] = (*outer, signing) if outer else (signing,)
+        return await self._sessions.get().request(method, target, **kwargs)
 
     async def _ws_connect(
         self, url: str | URL, kwargs: dict[str, Any]
@@ -317,11 +316,10 @@ class Client:
         if signing is None:
             target = self._resolve(url, target)
             signing = self._choose(target)
+        kept = None
         if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
             kept = _check_headers(kwargs, target)
-            if kept is not None:
-                signing = signing.evolve(kept=kept)
-        return signing, target
+        return signing.evolve(kept=kept), target
 
     def _choose(self, target: URL) -> Signing:
         """Return what signs requests to the origin of *target*, and remember it."""
@@ -364,14 +362,21 @@ class Client:
 
 
 def _read_url(url: str | URL) -> URL:
+    fault = (
+        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
+    )
     try:
-        return URL(url)
+        target = URL(url)
+        if "@" not in target.raw_authority:
+            return target
+        fault = (
+            "the URL holds a user name or password, which aiohttp would write into the "
+            "Authorization header: leave it out"
+        )
     except (TypeError, ValueError):
         pass
     # Outside of the handler: the parser quotes the authority, which may hold a password.
-    raise RequestError(
-        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
-    )
+    raise RequestError(fault)
 
 
 def _secure_origin(url: URL) -> Origin:

@@ -21,6 +21,8 @@ from oauthkit.clients.options import (
     check_signature_type,
     check_text,
     describe_value,
+    guard_clock,
+    guard_nonce,
 )
 from oauthkit.credentials import OAuth1Credentials, check_credentials
 from oauthkit.errors import ConfigurationError, RequestError
@@ -151,8 +153,8 @@ class AsyncOAuth1Client(Client):
         self._hash_body = force_include_body or (_provider is not None and _provider.body_hash)
         self._realm = realm
         self._answer_limit = answer_limit
-        self._clock = clock
-        self._nonce = nonce
+        self._clock = clock if clock is time.time else guard_clock(clock)
+        self._nonce = nonce if nonce is generate_nonce else guard_nonce(nonce)
         self._temporary: Token | None = None
 
     @classmethod

@@ -27,7 +27,7 @@ from oauthkit.protocol.oauth1 import (
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import Token, oauth1_token
 from oauthkit.transport.oauth1_signer import OAuth1Signer, prepare_key
-from oauthkit.transport.seams import Answer, Caller
+from oauthkit.transport.seams import Answer, Caller, show_content_type
 
 __all__ = ["OAuth1Flow", "OAuth1Rules"]
 
@@ -139,18 +139,18 @@ class OAuth1Flow:
         method = self.rules.token_method
         if form and method == "GET":
             raise RequestError("this service's token endpoints are called with GET: pass params=")
-        for last in (False, True):
+
+        async def send() -> tuple[SignedRequest, Answer]:
             signed = self._sign(method, target, token, form, params)
-            answer = await self.caller.call(
-                method,
-                signed.url,
-                form=signed.body.decode() or None,
-                headers={**headers, **signed.headers},
-            )
-            late = answer.status == 401 and signer.correct_clock
-            if last or not (late and signer.clock.correct(answer.headers.get("date"))):
-                return self._read(answer, self._secrets(signed, token, extra))
-        raise AssertionError
+            sent = {**headers, **signed.headers}
+            body = signed.body.decode() or None
+            return signed, await self.caller.call(method, signed.url, form=body, headers=sent)
+
+        signed, answer = await send()
+        late = answer.status == 401 and signer.correct_clock
+        if late and signer.clock.correct(answer.headers.get("date")):
+            signed, answer = await send()
+        return self._read(answer, self._secrets(signed, token, extra))
 
     def _sign(
         self,
@@ -213,7 +213,7 @@ class OAuth1Flow:
         )
         shape = show(describe_shape(answer.body))
         said = f"{code}: {told}" if code and told else code or told or shape
-        kind = show(answer.content_type) or "no content type"
+        kind = show_content_type(answer.content_type)
         raise OAuthError(
             f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes) and no "
             f"token{fault}: {said}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -30,6 +30,8 @@ __all__ = [
     "check_store",
     "check_text",
     "describe_value",
+    "guard_clock",
+    "guard_nonce",
 ]
 
 _SIGNATURE_TYPES: dict[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
@@ -107,6 +109,31 @@ def check_callable(name: str, value: object, returns: str) -> None:
     """Refuse what cannot be called."""
     if not callable(value):
         raise _refuse(name, value, f"a function without arguments that returns {returns}")
+
+
+def guard_clock(clock: Callable[[], float]) -> Callable[[], float]:
+    """Return a clock that raises ConfigurationError for what is no time; others are its own."""
+
+    def checked() -> float:
+        now = cast("object", clock())
+        # Up to the year 9999; NaN is in no range.
+        if isinstance(now, bool) or not isinstance(now, (int, float)) or not 0 <= now < 2.6e11:
+            raise _refuse("clock", now, "seconds since the epoch from the function")
+        return now
+
+    return checked
+
+
+def guard_nonce(nonce: Callable[[], str]) -> Callable[[], str]:
+    """Return a source of nonces that raises ConfigurationError for what is none."""
+
+    def checked() -> str:
+        value = cast("object", nonce())
+        if not isinstance(value, str) or not value:
+            raise _refuse("nonce", value, "text from the function")
+        return value
+
+    return checked
 
 
 def check_text(name: str, value: object) -> None:

@@ -20,16 +20,13 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.errors import OAuthError, UnreachableError
-from oauthkit.transport.seams import Answer
+from oauthkit.transport.seams import Answer, show_content_type
 from oauthkit.transport.sessions import SessionHolder
 
 __all__ = ["ServerCaller"]
 
 FORM = "application/x-www-form-urlencoded"
 _CHUNK = 16 * 1024
-_USUAL_TYPES = frozenset(
-    {FORM, "application/json", "application/octet-stream", "text/html", "text/plain"}
-)
 # What aiohttp computes for this one request; everything else on it must be ours.
 _OF_THE_MESSAGE = frozenset({"host", "content-length", "transfer-encoding"})
 
@@ -114,9 +111,7 @@ class ServerCaller:
             inflater.finish()
         except ValueError as error:
             response.close()
-            # Not as the server wrote it: it may repeat what was sent to it.
-            kind = response.content_type
-            kind = kind if kind in _USUAL_TYPES else "an unusual content type"
+            kind = show_content_type(response.content_type)
             raise OAuthError(
                 f"the answer of {endpoint} {error} (status {response.status}, {kind})",
                 error="invalid_response",

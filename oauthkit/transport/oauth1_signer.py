@@ -102,7 +102,8 @@ class OAuth1Signer:
         content_type, octets = None, b""
         if body or self.hash_body or placement == "body":
             content_type = headers.get(hdrs.CONTENT_TYPE)
-            placement = self._place(request, content_type)
+            if placement == "body" and not self._has_room(request, content_type):
+                placement = "header"
             if body and (self.hash_body or is_form(content_type)):
                 octets = await _read(request, body)
         if placement == "header" and not self.hash_body:
@@ -130,15 +131,12 @@ class OAuth1Signer:
             return "proof" if self.clock.correct(date) else None
         return None
 
-    def _place(self, request: ClientRequest, content_type: str | None) -> Placement:
-        if self.placement != "body":
-            return self.placement
+    def _has_room(self, request: ClientRequest, content_type: str | None) -> bool:
+        """Say whether the body can carry the parameters (RFC 5849 §3.5.2)."""
         method = request.method
         if request.body:
-            room = is_form(content_type) and method not in _WITHOUT_BODY
-        else:
-            room = method in _WITH_BODY
-        return "body" if room else "header"
+            return is_form(content_type) and method not in _WITHOUT_BODY
+        return method in _WITH_BODY
 
     async def _prepare(self, token: Token) -> HeaderSigner:
         await prepare_key(self.rsa_key)

@@ -59,8 +59,10 @@ class Signing:
 
     aiohttp runs it again on every redirect hop: each hop is signed anew, or carries nothing of
     ours. A request elsewhere passes untouched when the session is somebody's own (*verb* false). A
-    client's verbs have checked the first URL themselves; a redirect that leads elsewhere then
-    also loses the cookies of the jar, which may be another account's.
+    client's verbs have checked the first URL themselves, and have one of these for each call. A
+    redirect that leads elsewhere then also loses the cookies of the jar, which may be another
+    account's, and nothing is signed any more: who got the call could send it back with a URL of
+    his choice.
     """
 
     fence: Fence
@@ -68,6 +70,7 @@ class Signing:
     cookies: bool = False
     verb: bool = False
     kept: KeptCookies | None = None
+    _left: bool = attrs.field(default=False, init=False)
 
     def evolve(self, *, fence: Fence | None = None, kept: KeptCookies | None = None) -> Signing:
         """Return one with another fence, or for a call with cookies of its own."""
@@ -81,9 +84,11 @@ class Signing:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign *request* if its origin is declared, and hand it on."""
-        source = self.fence.find(request.url)
-        if source is None and not self.verb:
-            return await handler(request)
+        source = None if self._left else self.fence.find(request.url)
+        if source is None:
+            if not self.verb:
+                return await handler(request)
+            self._left = True
         if hdrs.COOKIE in request.headers and not self.cookies:
             self._strip_cookies(request)
         body = request.body
@@ -116,7 +121,7 @@ class Signing:
                 return response
 
     def _strip_cookies(self, request: ClientRequest) -> None:
-        kept = self.kept.filter(request) if self.kept is not None else ""
+        kept = self.kept.filter(request) if self.kept is not None and not self._left else ""
         if kept:
             request.headers[hdrs.COOKIE] = kept
         else:

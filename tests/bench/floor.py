@@ -48,28 +48,33 @@ _BAD_ESCAPE = re.compile(
 ).search
 _PATH = re.compile(r"[A-Za-z0-9\-._~/%]++").fullmatch
 _TOKEN = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~&=]").sub
-_canonical_tokens: dict[str, str] = {}
 
 
-def _token(match: re.Match[str]) -> str:
-    """Return one token of a query string in canonical form."""
-    token = match[0]
-    found = _canonical_tokens.get(token)
-    if found is None:
+class _Canonical(dict[str, str]):
+    """One token of a query string -> its canonical form."""
+
+    def __missing__(self, token: str) -> str:
         if len(token) == 3:
             character = chr(int(token[1:], 16))
             plain = character.isascii() and (character.isalnum() or character in "-._~")
             found = character if plain else token.upper()
         else:
             found = _encode(token)
-        if len(_canonical_tokens) < 4096:
-            _canonical_tokens[token] = found
-    return found
+        if len(self) < 4096:
+            self[token] = found
+        return found
+
+
+_CANONICAL = _Canonical()
 
 
 def _rewrite(query: str) -> str:
-    pairs = (pair.partition("=") for pair in _TOKEN(_token, query).split("&") if pair)
-    return "&".join(f"{name}={value.replace('=', '%3D')}" for name, _, value in pairs)
+    parts: list[str] = []
+    for pair in _TOKEN(lambda match: _CANONICAL[match[0]], query).split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            parts.append(f"{name}={value.replace('=', '%3D')}")
+    return "&".join(parts)
 
 
 def _parts(query: str) -> list[str]:

@@ -390,19 +390,22 @@ def test_url_that_is_read_in_two_ways(pair: Pair) -> None:
     assert [] == pair.stranger.log
 
 
-def test_redirect_back_inside_is_signed_again(pair: Pair) -> None:
-    """A chain that leaves and comes back is signed where it is inside."""
+def test_redirect_back_inside_carries_nothing(pair: Pair) -> None:
+    """A chain that has left is not signed when it comes back: a stranger chose where it leads."""
     pair.home.redirect("/leave", 302, f"https://{FOREIGN_HOST}/back")
     pair.stranger.redirect("/back", 302, f"https://{HOST}/home")
 
     async def main() -> None:
         async with session_of(pair) as session:
-            assert 200 == await _get(client_of(pair, session), "/leave")
+            client = client_of(pair, session)
+            assert 401 == await _get(client, "/leave")
+            assert 200 == await _get(client, "/another")
 
     run(main())
-    first, last = pair.home.log
+    first, back, another = pair.home.log
     verified(first)
-    verified(last)
+    assert [] == list(back.parameters)
+    verified(another)
     hears_nothing(pair, pair.stranger.log[0])
 
 

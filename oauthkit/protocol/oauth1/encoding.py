@@ -76,4 +76,4 @@ def encode_form(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> str:
 
 def is_form(content_type: str | None) -> bool:
     """Say whether a Content-Type is a form's, with whatever parameters (RFC 9110 §8.3.1)."""
-    return (content_type or "").partition(";")[0].strip().lower() == FORM
+    return content_type == FORM or (content_type or "").partition(";")[0].strip().lower() == FORM

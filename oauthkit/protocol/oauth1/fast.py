@@ -129,12 +129,13 @@ class HeaderSigner:
         self, method: str, url: URL, form: bytes = b"", *, nonce: str, timestamp: str
     ) -> str:
         """Sign a request by its URL, which names the host as the Host header does; see ``sign``."""
+        signed = self._plaintext is None
         return self.sign(
             method,
             url.scheme,
             url.host_port_subcomponent or "",
-            url.raw_path,
-            url.raw_query_string,
+            url.raw_path if signed else "",
+            url.raw_query_string if signed else "",
             form,
             nonce=nonce,
             timestamp=timestamp,
