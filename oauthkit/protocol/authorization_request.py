@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import urandom
@@ -14,6 +15,14 @@ from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.oauth1.encoding import encode_form
 
 __all__ = ["AuthorizationRequest", "build_authorization_url", "generate_state"]
+
+
+# A nonce; and a code_challenge, which by the method "plain" is the verifier itself.
+_HIDDEN = re.compile(r"([?&](?:nonce|code_challenge)=)[^&#]*+")
+
+
+def _show_url(url: str) -> str:
+    return repr(_HIDDEN.sub(r"\1***", url))
 
 
 def generate_state(random: Callable[[int], bytes] = urandom) -> str:
@@ -28,13 +37,14 @@ class AuthorizationRequest:
 
     *url* is where the user is sent. Keep the value until he comes back, in his session: it goes to
     JSON (``to_json``) and back, and finishes in any process. *code_verifier* (RFC 7636) and *nonce*
-    (OpenID Connect Core §3.1.2.1) are None where they are not used, and are not in the repr;
-    *issuer* is what the ``iss`` of the callback must be (RFC 9207), None where it is not known.
+    (OpenID Connect Core §3.1.2.1) are None where they are not used; the repr shows neither them nor
+    what the URL holds of them. *issuer* is what the ``iss`` of the callback must be (RFC 9207),
+    None where it is not known.
 
     It unpacks as the pair ``url, state``.
     """
 
-    url: str
+    url: str = attrs.field(repr=_show_url)
     state: str
     code_verifier: str | None = attrs.field(default=None, repr=False)
     nonce: str | None = attrs.field(default=None, repr=False)
@@ -55,7 +65,7 @@ class AuthorizationRequest:
         try:
             members: Any = json.loads(text)
             return cls(**members)
-        except (ValueError, TypeError, RecursionError):
+        except (RecursionError, TypeError, ValueError):
             pass
         raise ConfigurationError("this is not the JSON of an AuthorizationRequest")
 
@@ -63,8 +73,10 @@ class AuthorizationRequest:
         """Check the types: the value may come out of somebody's session."""
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
-            if not isinstance(value, str) and not (value is None and field.default is None):
-                raise TypeError(f"{field.name} is text, not {type(value).__name__}")
+            if value is None and field.default is None:
+                continue
+            if not isinstance(value, str) or not value:
+                raise ConfigurationError(f"{field.name}: expected text that is not empty")
 
 
 def build_authorization_url(
@@ -78,5 +90,5 @@ def build_authorization_url(
     items = params.items() if isinstance(params, Mapping) else params
     base, hash_, fragment = endpoint.partition("#")
     query = encode_form([(name, value) for name, value in items if value])
-    joint = "" if not query else "&" if "?" in base else "?"
-    return f"{base}{joint}{query}{hash_}{fragment}"
+    joint = "?" if "?" not in base else "" if base.endswith(("?", "&")) else "&"
+    return f"{base}{joint if query else ''}{query}{hash_}{fragment}"

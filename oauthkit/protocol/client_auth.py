@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import attrs
 
 from oauthkit.errors import ConfigurationError
+from oauthkit.protocol.oauth1.encoding import to_octets
 
 __all__ = [
     "CLIENT_AUTH_METHODS",
@@ -38,14 +39,15 @@ def client_secret_basic(client_id: str, client_secret: str, *, raw: bool = False
     Authenticate in the Authorization header (RFC 6749 §2.3.1, RFC 7617 §2).
 
     Identifier and secret are form-encoded first, as the RFC says. *raw* leaves that out, for
-    servers that do not decode them: a leniency.
+    servers that do not decode them: a leniency. Raises RequestError for text that UTF-8 cannot
+    hold, ConfigurationError for a colon in a raw identifier.
     """
-    user, password = (
-        (client_id, client_secret) if raw else (quote_plus(client_id), quote_plus(client_secret))
-    )
-    if raw and ":" in client_id:
+    user, password = to_octets(client_id), to_octets(client_secret)
+    if not raw:
+        user, password = quote_plus(user).encode(), quote_plus(password).encode()
+    elif ":" in client_id:
         raise ConfigurationError("client_id holds a colon: it cannot be sent raw (RFC 7617 §2)")
-    joint = b64encode(f"{user}:{password}".encode()).decode()
+    joint = b64encode(user + b":" + password).decode()
     return ClientAuth(headers={"Authorization": f"Basic {joint}"})
 
 

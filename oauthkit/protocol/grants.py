@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.oauth1.encoding import encode_form
 
 __all__ = [
@@ -11,6 +13,7 @@ __all__ = [
     "authorization_code",
     "build_form",
     "client_credentials",
+    "join_scope",
     "jwt_bearer",
     "password",
     "refresh_token",
@@ -66,16 +69,28 @@ def build_form(form: Mapping[str, str | Iterable[str]]) -> str:
 
 
 def join_scope(scope: str | Iterable[str] | None, separator: str = " ") -> str:
-    """Join scopes as RFC 6749 §3.3 does; text is taken as it is."""
+    """
+    Join scopes as RFC 6749 §3.3 does; text is taken as it is, empty ones are left out.
+
+    Raises ConfigurationError for what is neither text nor a list of texts.
+    """
     if scope is None:
         return ""
-    return scope if isinstance(scope, str) else separator.join(scope)
+    if isinstance(scope, str):
+        return scope
+    given = cast("object", scope)
+    listed = list(cast("Iterable[object]", given)) if isinstance(given, Iterable) else [None]
+    texts = [one for one in listed if isinstance(one, str)]
+    if len(texts) < len(listed):
+        raise ConfigurationError("scope: expected text, or a list of texts")
+    return separator.join(filter(None, texts))
 
 
 def split_scope(scope: object) -> tuple[str, ...]:
-    """Split what a server says about scopes: text (by space or comma), a list, or nothing."""
+    """Split what a server says about scopes: text (by space or comma), a list of it, or nothing."""
     if isinstance(scope, str):
         return tuple(scope.replace(",", " ").split())
     if isinstance(scope, (list, tuple)):
-        return tuple(str(one) for one in scope)
+        listed = cast("Iterable[object]", scope)
+        return tuple(word for one in listed if isinstance(one, str) for word in split_scope(one))
     return ()

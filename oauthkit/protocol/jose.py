@@ -29,8 +29,15 @@ def encode_segment(octets: bytes) -> str:
 
 
 def encode_object(members: Mapping[str, Any]) -> str:
-    """Encode a header or a set of claims."""
-    return encode_segment(json.dumps(members, separators=(",", ":")).encode())
+    """Encode a header or a set of claims; raises ConfigurationError for what JSON cannot hold."""
+    try:
+        text = json.dumps(members, separators=(",", ":"), allow_nan=False)
+    except (RecursionError, TypeError, ValueError) as error:
+        kind = type(error).__name__
+    else:
+        return encode_segment(text.encode())
+    # Outside of the handler: json's own error may hold what it could not write.
+    raise ConfigurationError(f"JSON cannot hold all claims or header members ({kind})")
 
 
 class JwtSigner:
@@ -50,7 +57,11 @@ class JwtSigner:
         self._head = f"{encode_object({'typ': 'JWT', **(header or {}), 'alg': alg})}."
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """Return the JWT over *claims* in compact serialization."""
+        """
+        Return the JWT over *claims* in compact serialization.
+
+        Raises ConfigurationError for claims that JSON cannot hold.
+        """
         signed = self._head + encode_object(claims)
         return f"{signed}.{encode_segment(self._sign(signed.encode()))}"
 
@@ -80,9 +91,8 @@ def _choose(pem: str, alg: str) -> Callable[[bytes], bytes]:
 
 
 def _kind(key: object) -> str:
-    name = type(key).__name__
-    kinds = {"RSA": "an RSA key", "EllipticCurve": "an EC key", "ECPrivate": "an EC key"}
-    return next((said for part, said in kinds.items() if part in name), f"a {name}")
+    name = type(key).__name__.strip("_").removesuffix("PrivateKey").removesuffix("Private")
+    return f"{'a' if name.startswith('D') else 'an'} {name} key"
 
 
 def _rsa(key: RSAPrivateKey, alg: str) -> Callable[[bytes], bytes]:

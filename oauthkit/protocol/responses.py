@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from hmac import compare_digest
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
 
-from oauthkit.errors import CallbackError, OAuthError
+from oauthkit.errors import CallbackError, OAuthError, mask
+from oauthkit.protocol.grants import split_scope
 from oauthkit.protocol.oauth1.encoding import decode_form
-from oauthkit.protocol.shape import describe_shape
+from oauthkit.protocol.shape import describe_shape, list_names, show_text
+from oauthkit.protocol.token import is_credential, read_seconds
 
 __all__ = [
     "parse_authorization_response",
@@ -22,30 +23,63 @@ __all__ = [
     "read_object",
 ]
 
-_JSONP = re.compile(r"\s*[A-Za-z_$][\w$.]*\s*\((.*)\)\s*;?\s*", re.DOTALL).fullmatch
-# RFC 6749 §5.2 and §4.1.2.1 allow these characters in codes and descriptions.
+_IS_FUNCTION = re.compile(r"[A-Za-z_$][\w$.]*+").fullmatch
 _MOST_CODE, _MOST_TEXT = 200, 1000
+# What a callback may hold that is nobody else's business.
+_SECRETS = ("access_token", "code", "id_token", "refresh_token", "state")
 
 
 def read_object(body: bytes | str) -> dict[str, Any]:
     """
     Read an answer as an object, by content: JSON, else a form, else JSONP; {} for anything else.
 
-    Labels are not believed: services answer JSON as text and forms as HTML.
+    Labels are not believed: services answer JSON as text and forms as HTML. All texts can be
+    written as UTF-8; numbers that JSON has no name for (NaN) are null.
     """
-    text = body if isinstance(body, str) else body.decode("utf-8-sig", "replace")
-    for candidate in (text, *(m.groups() if (m := _JSONP(text)) else ())):
+    text = _octets(body).decode("utf-8-sig", "replace").strip()
+    for candidate in (text, _unwrap(text)):
         try:
-            found = json.loads(candidate)
-        except (ValueError, RecursionError):
+            found = json.loads(candidate, parse_constant=lambda _: None)
+            if "\\u" in candidate:  # an escape may be half of a pair
+                found = _mend(found)
+        except (RecursionError, ValueError):
             continue
-        return found if isinstance(found, dict) else {}
-    if "=" in text and "<" not in text:
-        return {
-            name.decode(errors="replace"): value.decode(errors="replace")
-            for name, value in decode_form(text.encode(errors="replace").strip())
-        }
-    return {}
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return _pairs(text) if "=" in text and "<" not in text else {}
+
+
+def _octets(text: bytes | str) -> bytes:
+    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
+
+
+def _unwrap(text: str) -> str:
+    """Return what a JSONP call is made with; "" where there is none."""
+    name, parenthesis, argument = text.removesuffix(";").rstrip().partition("(")
+    is_call = argument.endswith(")") and _IS_FUNCTION(name.rstrip())
+    return argument[:-1] if parenthesis and is_call else ""
+
+
+def _mend(value: Any) -> Any:
+    """Replace lone surrogates, which no encoding for the wire or for a store holds."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [_mend(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return {_mend(name): _mend(member) for name, member in members.items()}
+    return value
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(_list_pairs(text))
+
+
+def _list_pairs(text: str) -> list[tuple[str, str]]:
+    return [
+        (name.decode(errors="replace"), value.decode(errors="replace"))
+        for name, value in decode_form(_octets(text))
+    ]
 
 
 def parse_error(found: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
@@ -53,28 +87,26 @@ def parse_error(found: Mapping[str, Any]) -> tuple[str | None, str | None, str |
     Look for a refusal: ``error``, ``error_description`` and ``error_uri`` (RFC 6749 §5.2).
 
     An ``error`` that is an object is understood where it holds ``code``, ``type`` or ``status``
-    and ``message``; so is a list ``errors`` of such. (None, None, None) where there is none.
+    and ``message``; so is a list ``errors`` of such. (None, None, None) where there is none. Texts
+    are printable and bounded, and end between words: the caller masks what was sent.
     """
     error: Any = found.get("error")
     told: Any = found.get("error_description")
     listed: Any = found.get("errors")
     if error in (None, False, "") and isinstance(listed, list) and listed:
-        error = listed[0]
+        error = cast("list[Any]", listed)[0]
     if isinstance(error, dict):
-        told = error.get("message", told)
-        error = next((error[n] for n in ("code", "status", "type", "errorType") if n in error), "")
-    if error in (None, False, "") or not isinstance(error, (str, int)):
+        inner = cast("dict[str, Any]", error)
+        told = inner.get("message", told)
+        error = next((inner[n] for n in ("code", "status", "type", "errorType") if n in inner), "")
+    if not isinstance(error, (str, int)) or error in (0, ""):
         return None, None, None
-    uri = found.get("error_uri")
+    uri: Any = found.get("error_uri")
     return (
-        _printable(str(error))[:_MOST_CODE],
-        _printable(told)[:_MOST_TEXT] if isinstance(told, str) else None,
-        _printable(uri)[:_MOST_TEXT] if isinstance(uri, str) else None,
+        show_text(str(error), _MOST_CODE) or "unknown",
+        (show_text(told, _MOST_TEXT) or None) if isinstance(told, str) else None,
+        (show_text(uri, _MOST_TEXT) or None) if isinstance(uri, str) else None,
     )
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def parse_token_response(status: int, body: bytes | str, *, now: float) -> dict[str, Any]:
@@ -99,15 +131,13 @@ def parse_token_response(status: int, body: bytes | str, *, now: float) -> dict[
             error_uri=uri,
             status=status,
         )
-    access = found.get("access_token")
-    if not 200 <= status < 300 or not isinstance(access, str) or not access:
-        octets = body.encode() if isinstance(body, str) else body
-        shape = describe_shape(octets)
+    if not 200 <= status < 300 or not is_credential(found.get("access_token")):
+        size, shape = len(_octets(body)), describe_shape(body)
         raise OAuthError(
-            f"status {status}, {len(octets)} bytes, {shape}: there is no access_token",
+            f"status {status}, {size} bytes, {shape}: there is no access_token",
             error="invalid_response",
             status=status,
-            length=len(octets),
+            length=size,
             shape=shape,
         )
     return parse_token_members(found, now=now)
@@ -120,32 +150,19 @@ def parse_token_members(found: Mapping[str, Any], *, now: float) -> dict[str, An
         if not isinstance(token.get(name), str) or not token[name]:
             token.pop(name, None)
     scope = token.pop("scope", None)
-    if isinstance(scope, list):
-        token["scope"] = " ".join(str(one) for one in scope)
-    elif isinstance(scope, str) and scope:
+    scope = " ".join(split_scope(scope)) if isinstance(scope, list) else scope
+    if isinstance(scope, str) and scope:
         token["scope"] = scope
     kind = token.get("token_type")
     token["token_type"] = kind if isinstance(kind, str) and kind else "Bearer"
     lifetime = read_seconds(token.pop("expires_in", None))
     absolute = read_seconds(token.pop("expires_at", None))
+    if (lifetime is None or lifetime <= 0) and absolute is not None:
+        lifetime = absolute - now
     if lifetime is not None and lifetime > 0:
         token["expires_in"] = lifetime
         token["expires_at"] = now + lifetime
-    elif absolute is not None:
-        token["expires_at"] = absolute
     return token
-
-
-def read_seconds(value: object) -> float | int | None:
-    """Read a number of seconds, or a text that is one; None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = float(value) if "." in value else int(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if math.isfinite(value) and abs(value) < 1e12 else None
 
 
 def parse_authorization_response(
@@ -158,19 +175,17 @@ def parse_authorization_response(
     equal it, and with *iss_required* must be there (RFC 9207 §2.4). Raises CallbackError:
     ``state_mismatch``, ``iss_mismatch``, the server's own ``error``, or ``invalid_response``.
     """
-    pairs = [
-        (name.decode(errors="replace"), value.decode(errors="replace"))
-        for name, value in decode_form(urlsplit(url).query.encode(errors="replace"))
-    ]
+    pairs = _list_pairs(url.partition("#")[0].partition("?")[2])
     values = dict(pairs)
-    twice = {n for n in ("code", "state", "iss", "error") if [p[0] for p in pairs].count(n) > 1}
-    if twice:
+    names = Counter(name for name, _ in pairs)
+    if twice := [name for name in ("code", "error", "iss", "state") if names[name] > 1]:
         raise CallbackError(
-            f"the callback holds {', '.join(sorted(twice))} more than once (RFC 6749 §3.1)",
+            f"the callback holds {', '.join(twice)} more than once (RFC 6749 §3.1)",
             error="invalid_response",
         )
-    if state is not None and not compare_digest(
-        values.get("state", "").encode(), state.encode(errors="replace")
+    if state is not None and not (
+        "state" in values
+        and compare_digest(values["state"].encode(), state.encode(errors="replace"))
     ):
         what = "another state than was sent" if "state" in values else "no state"
         raise CallbackError(
@@ -187,16 +202,18 @@ def parse_authorization_response(
         )
     error, told, uri = parse_error(values)
     if error is not None:
+        secrets = [values.get(name) for name in _SECRETS]
+        error, told, uri = (mask(text, secrets) if text else None for text in (error, told, uri))
         raise CallbackError(
             f"the authorization endpoint refused: {error}{f': {told}' if told else ''}",
-            error=error,
+            error=error or "unknown",
             error_description=told,
             error_uri=uri,
         )
     if not values.get("code"):
         raise CallbackError(
             "the callback holds neither code nor error: pass the whole URL that the user came "
-            "back to",
+            f"back to. Its query holds: {list_names(sorted(values)) or 'nothing'}",
             error="invalid_response",
         )
     return values

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-__all__ = ["describe_shape", "list_names"]
+__all__ = ["describe_shape", "list_names", "show_text"]
 
 # Bounded, so that a page full of "<title" costs no more than its length.
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{0,200})", re.IGNORECASE)
@@ -59,6 +59,16 @@ def list_names(names: Iterable[str]) -> str:
     """List the *names* of a form or query, those that could be somebody's secret as a count."""
     given = list(names)
     return _counted([name for name in given if _FORM_NAME(name)], len(given))
+
+
+def show_text(text: str, limit: int) -> str:
+    """
+    Return *text* as it may be shown: printable, at most *limit* characters and an ellipsis.
+
+    It ends between words, so that no secret is cut in two: who sent one masks it.
+    """
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    return text if len(text) <= limit else f"{text[:limit].rpartition(' ')[0]} …".lstrip()
 
 
 def _counted(shown: list[str], total: int) -> str:

@@ -11,7 +11,7 @@ import attrs
 
 from oauthkit.errors import CredentialsError
 
-__all__ = ["Token"]
+__all__ = ["Token", "is_credential", "oauth1_token", "oauth2_token", "read_seconds"]
 
 # What a repr may show. Everything else is masked: an unknown member may be somebody's secret.
 _SHOWN = frozenset(
@@ -27,6 +27,8 @@ _SHOWN = frozenset(
 )
 # A name that is anything else may be a secret that a server sent in the wrong place.
 _NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}").fullmatch
+# Thirty thousand years: whatever is more was counted in another unit.
+_MOST_SECONDS = 1e12
 
 
 def _read_only(members: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -118,34 +120,55 @@ def oauth2_token(members: Mapping[str, Any], *, whose: str, now: float) -> Token
     Check the members of an OAuth 2 token that somebody kept, and return it.
 
     It needs an ``access_token`` or a ``refresh_token``; ``expires_at`` (seconds since the epoch) is
-    made of ``expires_in`` where it is missing. Raises CredentialsError, naming *whose* it is.
+    made of ``expires_in`` where it is missing, and an ``expires_in`` of zero or less is left out.
+    Raises CredentialsError, naming *whose* it is.
     """
     given = cast("object", members)
-    if isinstance(given, Token) and "access_token" in given:
-        return given
     if not isinstance(given, Mapping):
         hint = f"expected a mapping with access_token, got {type(given).__name__}"
         raise CredentialsError(whose, [("invalid", "token", hint)])
     items = cast("Mapping[object, Any]", given).items()
     known = {name: value for name, value in items if isinstance(name, str) and value is not None}
     faults: list[tuple[str, str, str]] = []
+    if any(not isinstance(name, str) for name, _ in items):
+        faults.append(("invalid", "token", "a name in it is no text"))
     if "access_token" not in known and "refresh_token" not in known:
         faults.append(("missing", "access_token", "or a refresh_token, to get one with"))
-    for name in ("access_token", "refresh_token", "token_type"):
+    if not is_credential(known.get("access_token", "x")):
+        faults.append(("invalid", "access_token", "expected printable ASCII that is not empty"))
+    for name in ("refresh_token", "token_type"):
         value = known.get(name, "x")
         if not isinstance(value, str) or not value:
             faults.append(("invalid", name, "expected text that is not empty"))
     for name in ("expires_at", "expires_in"):
-        value = known.get(name)
-        if isinstance(value, str):
-            try:
-                known[name] = float(value)
-            except ValueError:
+        if name in known:
+            seconds = read_seconds(known[name])
+            if seconds is None:
                 faults.append(("invalid", name, "expected a number of seconds"))
-        elif isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
-            faults.append(("invalid", name, "expected a number of seconds"))
+            known[name] = seconds
     if faults:
         raise CredentialsError(whose, faults, source="token")
-    if "expires_at" not in known and known.get("expires_in", 0) > 0:
-        known["expires_at"] = now + known["expires_in"]
-    return Token(known)
+    if known.get("expires_in", 1) <= 0:
+        del known["expires_in"]
+    if "expires_in" in known:
+        known.setdefault("expires_at", now + known["expires_in"])
+    # The same object where nothing was changed: a caller may compare by identity.
+    return given if isinstance(given, Token) and given == known else Token(known)
+
+
+def is_credential(value: object) -> bool:
+    """Say whether *value* can be an access token: printable ASCII (RFC 6749 appendix A.12)."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def read_seconds(value: object) -> float | int | None:
+    """Read a number of seconds, or a text that is one; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value) if "." in value else int(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    # Written so that it is false for NaN too.
+    return value if -_MOST_SECONDS < value < _MOST_SECONDS else None
