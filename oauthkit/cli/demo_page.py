@@ -26,6 +26,7 @@ _NEXT = (
 )
 # Where a line of these may end: behind the separators of a base string, a header and a URL.
 _BASE_STRING = re.compile(r".+?(?:&|%26|$)")
+_FORM = re.compile(r".+?(?:&|%3A|$)")
 _HEADER = re.compile(r".+?(?:, |$)")
 _URL = re.compile(r".+?(?:[?&](?=.)|$)")
 _WORDS = re.compile(r"\S+")
@@ -81,11 +82,15 @@ class Page:
         status = "" if request.status is None else f" → {request.status}"
         line = f"{request.method} {request.url}"
         self._parts("request", [*_URL.findall(line), status], "bold")
-        self._parts("header", _HEADER.findall(f"Authorization: {request.authorization}"))
-        self._parts("base string", _BASE_STRING.findall(request.base_string))
-        same = request.signature == request.recomputed
-        self._line("signature", request.signature)
-        self._line("recomputed", style(request.recomputed, "green" if same else "red"))
+        if request.authorization:
+            self._parts("header", _HEADER.findall(f"Authorization: {request.authorization}"))
+        if request.form:
+            self._parts("form", _FORM.findall(request.form))
+        if request.base_string:
+            self._parts("base string", _BASE_STRING.findall(request.base_string))
+            same = request.signature == request.recomputed
+            self._line("signature", request.signature)
+            self._line("recomputed", style(request.recomputed, "green" if same else "red"))
         self._checks("server", request.server_checks)
 
     def _checks(self, label: str, checks: Sequence[Check]) -> None:

@@ -1,4 +1,4 @@
-"""Play the scenario, and judge each request by what the server has in its log (RFC 5849 §3.2)."""
+"""Play the scenario, and judge each request by what the server has in its log ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import attrs
@@ -15,14 +16,42 @@ import attrs
 from oauthkit import Client, OAuthError, UnreachableError
 from oauthkit.cli.demo_scenario import PARTS, Step
 from oauthkit.protocol.oauth1 import percent_encode, signature_base_string
-from oauthkit.testing.servers import Check, Exchange, OAuth1Server
+from oauthkit.testing.servers import (
+    AssertionServer,
+    Check,
+    Exchange,
+    OAuth1Server,
+    OAuth2Server,
+)
 
 __all__ = ["Played", "Request", "Secrets", "play", "summarize"]
 
 _DIGESTS = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}
 # Parameters whose values are long and random, and how many characters of them are shown.
-_LONG = ("oauth_consumer_key", "oauth_nonce", "oauth_signature")
+_LONG = (
+    "client_id",
+    "code_challenge",
+    "oauth_consumer_key",
+    "oauth_nonce",
+    "oauth_signature",
+    "state",
+)
 _SHORT = 6
+# Members of tokens, and parameters, that nobody may see.
+_HIDDEN = (
+    "access_token",
+    "assertion",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "oauth_token",
+    "oauth_token_secret",
+    "oauth_verifier",
+    "refresh_token",
+)
+_COUNTS = ("nothing sent", "one request sent", "two requests sent")
+
+Server = OAuth1Server | OAuth2Server | AssertionServer
 
 
 @attrs.frozen(kw_only=True)
@@ -30,13 +59,15 @@ class Request:
     """
     One request as the server saw it, its secrets masked.
 
-    *base_string* is the server's. *signature* is what came with the request, *recomputed* what
-    belongs to the server's base string. *server_checks* are from the server's log.
+    *form* is what the body held, where it holds an OAuth 2 request. *base_string* is the server's,
+    *signature* what came with the request, *recomputed* what belongs to the server's base string;
+    all three are empty where nothing is signed. *server_checks* are from the server's log.
     """
 
     method: str
     url: str
     authorization: str
+    form: str
     base_string: str
     signature_method: str
     signature: str
@@ -80,24 +111,30 @@ class Secrets:
     hidden: set[str] = attrs.field(factory=set[str], repr=False)
     shortened: set[str] = attrs.field(factory=set[str], repr=False)
 
-    def learn(self, server: OAuth1Server, client: Client) -> None:
+    def learn(self, server: Server, client: Client) -> None:
         """Note the secrets of the server's client, and the token that the client holds."""
-        self.client_secret = server.client_secret
-        self.shortened.add(server.client_id)
+        if not isinstance(server, AssertionServer):
+            self.client_secret = server.client_secret
+            self.hidden.add(server.client_secret)
+            self.shortened.add(server.client_id)
         token: Mapping[str, Any] = client.token or {}
-        if token:
+        if "oauth_token" in token:
             self.token_secrets[str(token["oauth_token"])] = str(token["oauth_token_secret"])
-        self.hidden |= {
-            str(token[name])
-            for name in ("oauth_token", "oauth_token_secret", "oauth_verifier")
-            if name in token
-        }
-        self.hidden.add(self.client_secret)
+        self.hidden |= {str(token[name]) for name in _HIDDEN if name in token}
 
     def notice(self, exchange: Exchange) -> None:
         """Note what a request carried."""
-        given = dict(exchange.parameters)
-        self.hidden |= {given[n] for n in ("oauth_token", "oauth_verifier") if given.get(n)}
+        self._sort(dict(exchange.parameters))
+        scheme, _, value = (exchange.header("Authorization") or "").partition(" ")
+        if scheme in {"Basic", "Bearer"}:
+            self.hidden.add(value)
+
+    def notice_url(self, text: str) -> None:
+        """Note what a URL that the browser is sent to carries."""
+        self._sort(dict(parse_qsl(urlsplit(text).query)))
+
+    def _sort(self, given: Mapping[str, str]) -> None:
+        self.hidden |= {given[n] for n in _HIDDEN if given.get(n)}
         self.shortened |= {given[n] for n in _LONG if given.get(n)}
 
     def recompute(self, exchange: Exchange) -> str:
@@ -155,7 +192,7 @@ class _Reader:
     part: str
     number: int
     secrets: Secrets = attrs.field(factory=Secrets)
-    server: OAuth1Server | None = None
+    server: Server | None = None
     seen: int = 0
     comparisons: list[Check] = attrs.field(factory=list[Check])
 
@@ -163,9 +200,12 @@ class _Reader:
         """Judge one step: the requests that arrived, and what it expected."""
         self.server = step.server
         self.secrets.learn(step.server, step.client)
+        for text in step.facts.values():
+            if text.startswith("https://"):
+                self.secrets.notice_url(text)
         requests = self._requests()
         arrived = Check(
-            name="one request sent" if step.requests else "nothing sent",
+            name=_COUNTS[step.requests],
             ok=len(requests) == step.requests,
             detail=f"{len(requests)} requests arrived",
         )
@@ -198,26 +238,29 @@ class _Reader:
         return tuple(self._request(exchange) for exchange in log)
 
     def _request(self, exchange: Exchange) -> Request:
-        """Show one request, and compare it with what the client's own layer makes of it."""
+        """Show one request; a signature is compared with what the client's own layer makes."""
         self.secrets.notice(exchange)
         mask = self.secrets.mask
         given = dict(exchange.parameters)
         sent, recomputed = given.get("oauth_signature", ""), self.secrets.recompute(exchange)
-        ours = signature_base_string(
-            exchange.method,
-            exchange.url,
-            exchange.parameters,
-            exchange.body,
-            exchange.header("Content-Type"),
-        )
-        self.comparisons += [
-            Check(name="same base string", ok=ours == exchange.base_string),
-            Check(name="same signature", ok=sent == recomputed),
-        ]
+        is_signed = isinstance(self.server, OAuth1Server)
+        if is_signed:
+            ours = signature_base_string(
+                exchange.method,
+                exchange.url,
+                exchange.parameters,
+                exchange.body,
+                exchange.header("Content-Type"),
+            )
+            self.comparisons += [
+                Check(name="same base string", ok=ours == exchange.base_string),
+                Check(name="same signature", ok=sent == recomputed),
+            ]
         return Request(
             method=exchange.method,
             url=mask(exchange.url),
             authorization=mask(exchange.header("Authorization") or ""),
+            form="" if is_signed else mask(exchange.body.decode()),
             base_string=mask(exchange.base_string),
             signature_method=given.get("oauth_signature_method", ""),
             signature=sent,

@@ -1,5 +1,5 @@
 """
-Log a user in and make signed calls (RFC 5849), first as `twitter`, then as a new provider.
+Log users in and call, with OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749) and a service account.
 
 This is what `oauthkit demo` runs, and what `oauthkit demo --source` prints: a program of its own,
 written with public names. Saved to a file it runs as well. The servers are played on 127.0.0.1,
@@ -9,23 +9,38 @@ under the hosts that each provider declares; nothing leaves the machine.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import attrs
 from aiohttp import ClientSession
 
-from oauthkit import Client, ForeignOriginError, OAuth1Provider, connect, default_registry
-from oauthkit.testing.servers import OAuth1Server
+from oauthkit import (
+    AssertionProvider,
+    Client,
+    ForeignOriginError,
+    OAuth1Provider,
+    Provider,
+    connect,
+    default_registry,
+)
+from oauthkit.testing.servers import AssertionServer, OAuth1Server, OAuth2Server
+
+P = TypeVar("P", bound=Provider[Any])
 
 CALLBACK = "https://app.example/back"
 STATUS = "100 % tea & crème"
 ALICE = {"data": {"id": "1", "name": "Alice", "username": "alice"}}
+BUCKETS = "https://storage.googleapis.com/storage/v1/b"
+READ = "https://www.googleapis.com/auth/devstorage.read_only"
 
 # What pip would put into site-packages, and all of it.
 DISTRIBUTION = {
@@ -67,24 +82,35 @@ class Step:
 
     code: str
     says: str
-    server: OAuth1Server
+    server: OAuth1Server | OAuth2Server | AssertionServer
     client: Client
     requests: int = 1
     facts: Mapping[str, str] = {}
     expected: Mapping[str, bool] = {}
 
 
-def declared(name: str) -> OAuth1Provider:
+@attrs.define
+class Clock:
+    """The time, or what it will be *ahead* seconds from now."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        """Say what time it is."""
+        return time.time() + self.ahead
+
+
+def declared(name: str, kind: type[P]) -> P:
     """Find an installed provider."""
     provider = default_registry().get(name)
-    if not isinstance(provider, OAuth1Provider):
-        raise TypeError(f"{name} is no OAuth 1.0a provider")
+    if not isinstance(provider, kind):
+        raise TypeError(f"{name} is no {kind.__name__}")
     return provider
 
 
 async def installed_provider() -> AsyncIterator[Step]:
     """Use `twitter`, its declaration unchanged: a user logs in, then signed calls."""
-    twitter = declared("twitter")
+    twitter = declared("twitter", OAuth1Provider)
     with OAuth1Server.for_provider(twitter) as server:
         creds = server.client_creds
         async with (
@@ -205,7 +231,7 @@ async def new_provider() -> AsyncIterator[Step]:
     """Install a provider of your own: three files on sys.path, found like any other."""
     with (
         distribution_on_path(),
-        OAuth1Server.for_provider(declared("oauthkit-demo")) as server,
+        OAuth1Server.for_provider(declared("oauthkit-demo", OAuth1Provider)) as server,
     ):
         (entry,) = (e for e in default_registry().entries() if e.name == "oauthkit-demo")
         async with (
@@ -251,7 +277,109 @@ async def new_provider() -> AsyncIterator[Step]:
             )
 
 
-PARTS = (installed_provider, new_provider)
+async def any_server() -> AsyncIterator[Step]:
+    """Use `generic`: any OAuth 2 server, its endpoints given; code and PKCE, then a renewal."""
+    clock = Clock()
+    hosts = ["login.demo.example", "api.demo.example"]
+    with OAuth2Server(hosts=hosts, require_pkce=True, clock=clock) as server:
+        creds = {
+            "grant_type": "authorization_code",
+            "api_base": "https://api.demo.example/v1/",
+            **server.endpoints,
+            **server.creds,
+        }
+        async with (
+            server.session() as session,
+            connect("generic", creds, session=session, redirect_uri=CALLBACK, clock=clock) as y,
+        ):
+            asked = y.create_authorization_url()
+            verifier = (asked.code_verifier or "").encode()
+            challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier).digest())
+            callback = server.authorize(asked.url, user="alice")  # what alice does in her browser
+            yield Step(
+                code="asked = y.create_authorization_url()",
+                says="Alice is sent away with a state and a challenge (RFC 7636 §4.3), and agrees.",
+                server=server,
+                client=y,
+                requests=0,
+                facts={"goes to": asked.url, "comes back": callback},
+                expected={
+                    "the challenge is the verifier's": challenge.rstrip(b"=").decode() in asked.url,
+                    "back at the callback": callback.startswith(CALLBACK),
+                },
+            )
+
+            token = await y.fetch_token(authorization_response=callback, request=asked)
+            yield Step(
+                code="await y.fetch_token(authorization_response=callback, request=asked)",
+                says="The state is compared; code and verifier become a token (RFC 6749 §4.1.3).",
+                server=server,
+                client=y,
+                expected={"with a refresh token": "refresh_token" in token},
+            )
+
+            async with y.get("albums") as resp:
+                answer = await resp.json()
+            yield Step(
+                code='y.get("albums")',
+                says="A call; the token goes into the header (RFC 6750 §2.1).",
+                server=server,
+                client=y,
+                expected={"alice is known": answer.get("user") == "alice"},
+            )
+
+            clock.ahead += 7200
+            async with y.get("albums", params={"page": "2"}) as resp:
+                answer = await resp.json()
+            renewed = y.token
+            yield Step(
+                code='y.get("albums", params={"page": "2"})',
+                says="Two hours later: the token has expired, and is renewed before the call (§6).",
+                server=server,
+                client=y,
+                requests=2,
+                expected={
+                    "another token": renewed is not None and renewed != token,
+                    "alice is known": answer.get("user") == "alice",
+                },
+            )
+
+
+async def service_account() -> AsyncIterator[Step]:
+    """Use `google-service-account`, its declaration unchanged: a key speaks for itself."""
+    google = declared("google-service-account", AssertionProvider)
+    with AssertionServer.for_provider(google) as server:
+        async with (
+            server.session() as session,
+            connect("google-service-account", server.key_file, session=session, scope=READ) as z,
+        ):
+            async with z.get(BUCKETS) as resp:
+                answer = await resp.json()
+            yield Step(
+                code="z.get(BUCKETS)",
+                says="An assertion is signed and exchanged (RFC 7523 §2.1), and the call made.",
+                server=server,
+                client=z,
+                requests=2,
+                facts={"asks for": READ},
+                expected={
+                    "unchanged declaration": z.provider is google,
+                    "the account is known": answer.get("user") == server.client_email,
+                },
+            )
+
+            async with z.get(BUCKETS, params={"prefix": "demo"}) as resp:
+                answer = await resp.json()
+            yield Step(
+                code='z.get(BUCKETS, params={"prefix": "demo"})',
+                says="The token is kept: the next call asks for none.",
+                server=server,
+                client=z,
+                expected={"the account is known": answer.get("user") == server.client_email},
+            )
+
+
+PARTS = (installed_provider, new_provider, any_server, service_account)
 
 
 async def main() -> None:
@@ -259,8 +387,8 @@ async def main() -> None:
     for part in PARTS:
         async for step in part():
             print(step.code)
-            if step.requests:
-                for check in step.server.log[-1].checks:
+            for exchange in step.server.log[len(step.server.log) - step.requests :]:
+                for check in exchange.checks:
                     print("   ", "ok" if check.ok else "NOT OK", check.name, check.detail)
             for name, fulfilled in step.expected.items():
                 print("   ", "ok" if fulfilled else "NOT OK", name)

@@ -25,6 +25,8 @@ from oauthkit.testing.servers import OAuth1Server
 from support import ROOT, fresh, run
 
 SIGNED = 7
+BEARING = 4
+EXCHANGES = 3
 CREDS = {"client_id": "i", "client_secret": "s"}
 _SIGNATURE = 'oauth_signature="'
 
@@ -60,11 +62,15 @@ def test_passes(capsys: pytest.CaptureFixture[str]) -> None:
     shown = document(capsys, 0)
     assert shown["ok"]
     assert [] == shown["failed"]
-    assert list(range(1, 12)) == [step["number"] for step in shown["steps"]]
+    assert list(range(1, 18)) == [step["number"] for step in shown["steps"]]
     requests = [request for step in shown["steps"] for request in step["requests"]]
-    assert SIGNED == len(requests)
-    for request in requests:
-        assert 200 == request["status"]
+    assert {200} == {request["status"] for request in requests}
+    signed = [request for request in requests if request["signature_method"]]
+    bearing = [r for r in requests if "Bearer ***" == r["authorization"]]
+    exchanges = [request for request in requests if "grant_type=" in request["form"]]
+    assert (SIGNED, BEARING, EXCHANGES) == (len(signed), len(bearing), len(exchanges))
+    assert len(requests) == SIGNED + BEARING + EXCHANGES
+    for request in signed:
         assert request["recomputed"] == request["signature"] != ""
         names = [check["name"] for check in request["server_checks"] if check["ok"]]
         assert {"client", "nonce", "signature", "timestamp", "token"} <= set(names)
@@ -95,9 +101,14 @@ def test_page(capsys: pytest.CaptureFixture[str]) -> None:
         "✓ signature",
         "✓ ForeignOriginError",
         "found        oauthkit-demo of oauthkit-demo 1.0",
+        "form         grant_type=authorization_code&code=***&",
+        "form         grant_type=refresh_token&refresh_token=***",
+        "jwt-bearer&assertion=***",
+        "✓ code_verifier",
+        "POST https://oauth2.googleapis.com/token → 200",
     ):
         assert text in page
-    assert re.search(r"\n✓ \d{2,} checks passed in 11 steps and \d\.\d s\.\n", page)
+    assert re.search(r"\n✓ \d{2,} checks passed in 17 steps and \d\.\d s\.\n", page)
     assert "✗" not in page
 
 
@@ -126,6 +137,45 @@ def test_one_byte_in_json(
     assert not shown["ok"]
     assert {"step": 5, "check": "signature"} == shown["failed"][0]
     assert 5 == len(shown["steps"])
+
+
+@pytest.mark.parametrize(
+    ("host", "step", "checks"),
+    [("api.demo.example", 14, {"token"}), ("storage.googleapis.com", 16, {"token"})],
+)
+def test_one_byte_of_a_bearer_token(
+    host: str,
+    step: int,
+    checks: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One byte of a bearer token changed on its way: the server's check of that name fails."""
+    original = ClientRequest.send
+
+    async def send(self: ClientRequest, *arguments: Any, **keywords: Any) -> ClientResponse:
+        header = self.headers.get(hdrs.AUTHORIZATION, "")
+        if self.url.host == host and header.startswith("Bearer "):
+            self.headers[hdrs.AUTHORIZATION] = header[:-1] + ("A" if header[-1] != "A" else "B")
+        return await original(self, *arguments, **keywords)
+
+    monkeypatch.setattr(ClientRequest, "send", send)
+    shown = document(capsys, 1)
+    assert step == len(shown["steps"])
+    assert checks <= {failed["check"] for failed in shown["failed"]}
+
+
+def test_wrong_verifier(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A verifier that does not belong to the challenge: the server says so, and the demo ends."""
+
+    def other(_: str, method: str = "S256") -> str:
+        return f"{method}-of-something-else".ljust(43, "x")
+
+    monkeypatch.setattr("oauthkit.protocol.pkce.code_challenge", other)
+    shown = document(capsys, 1)
+    assert "the challenge is the verifier's" in {failed["check"] for failed in shown["failed"]}
 
 
 def test_refused_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +261,7 @@ def test_code_is_the_code() -> None:
         return [played.code async for played in play()]
 
     for code in run(codes()):
-        assert 2 <= source.count(code.removeprefix("token = ")), code
+        assert 2 <= source.count(code.removeprefix("token = ").removeprefix("await ")), code
 
 
 def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,6 +285,7 @@ def test_program(capsys: pytest.CaptureFixture[str]) -> None:
     run(demo_scenario.main())
     shown = capsys.readouterr().out
     assert SIGNED == shown.count("ok signature HMAC-")
+    assert 1 == shown.count("ok assertion")
     assert "ok ForeignOriginError" in shown
     assert "NOT OK" not in shown
 
@@ -246,8 +297,8 @@ def test_wrong_kind(monkeypatch: pytest.MonkeyPatch) -> None:
         return name
 
     monkeypatch.setattr(Registry, "get", get)
-    with pytest.raises(TypeError, match="twitter is no OAuth"):
-        demo_scenario.declared("twitter")
+    with pytest.raises(TypeError, match="twitter is no OAuth1Provider"):
+        demo_scenario.declared("twitter", OAuth1Provider)
 
 
 def test_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
