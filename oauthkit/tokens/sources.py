@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
-from typing import Any, Protocol, Self
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 import attrs
 
-from oauthkit.errors import OAuthError, UnreachableError
+from oauthkit.errors import LoopError, OAuthError
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.grants import PLAIN, Grant, Slot
+from oauthkit.tokens.grants import PLAIN, Deadline, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.stores import Record
 
 __all__ = ["Exchange", "StoredSource"]
 
 NO_TOKEN = Token()
+# How long (seconds) a token that came of a 401 is not renewed for another one. Not for ever: where
+# a server tells no lifetime, a 401 is how a client learns of its end.
+_AFTER_401 = 300.0
+# Marks what a user's hook does, while it is told of a new token.
+_TELLING: ContextVar[object] = ContextVar("_TELLING", default=None)
+
+Notify = Callable[[Token, Token | None], Awaitable[None]]
 
 
 class Exchange(Protocol):
@@ -28,8 +34,10 @@ class Exchange(Protocol):
         """
         Return the members of a new token.
 
-        Raises OAuthError where the server refuses, and where only the user can help (LOGIN_REQUIRED).
+        Raises OAuthError where the server refuses, and where only the user can help
+        (LOGIN_REQUIRED).
         """
+        ...
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -39,15 +47,16 @@ class StoredSource:
 
     Any number of sources share the grant's flight: one request, however many wait. *exchange* None
     cannot renew: an OAuth 1.0a token, or none (the empty token, for two-legged requests). *notify*
-    is awaited after a new token is kept. *leeway* (seconds) is how long before its expiry a token
-    is renewed, but never more than a quarter of its lifetime; *deadline* (seconds) is for the
-    whole flight, waiting for the store's lock included.
+    is awaited after a new token is kept, before anybody gets it. *leeway* (seconds) is how long
+    before its expiry a token is renewed, but never more than a quarter of its lifetime; *deadline*
+    (seconds) is for the whole flight, waiting for the store's lock included, and once more for
+    storing what it brought.
     """
 
     grant: Grant
     slot: Slot = PLAIN
     exchange: Exchange | None = None
-    notify: Callable[[Token, Token | None], Awaitable[None]] | None = None
+    notify: Notify | None = None
     leeway: float = 60.0
     deadline: float = 30.0
     clock: Callable[[], float] = time.time
@@ -56,29 +65,50 @@ class StoredSource:
         """
         Return a token that is good now, never one equal to *rejected*.
 
-        Raises NothingNewError where *rejected* cannot be replaced, or no token can be had;
-        OAuthError and UnreachableError where the server refuses or does not answer.
+        Raises NothingNewError where *rejected* cannot be replaced; OAuthError and UnreachableError
+        where the server refuses or does not answer; whatever the store raises.
         """
         grant = self.grant
         while True:
             token = grant.tokens.get(self.slot)
-            if token is not None and not _same(token, rejected) and self._is_fresh(token):
+            if token is not None and not _same(token, rejected) and self._is_good(token):
                 return token
             if self.exchange is None and grant.known and rejected is None:
                 return token or NO_TOKEN
-            last = grant.after_401.get(self.slot)
-            if last is not None and _same(last, rejected):
+            if rejected is not None and self._is_final(rejected):
                 raise NothingNewError(
                     "the token was refused, and so was the one before: it is not renewed again",
                     error="invalid_token",
                 )
-            slot, token = await grant.flights.share(lambda: self._renew(rejected))
-            # Somebody else's flight may have been for another scope, or have found this one.
-            if slot == self.slot and not _same(token, rejected):
-                return token
+            if grant.telling is not None and _TELLING.get() is grant.telling:
+                # Asked for by the hook that the flight waits for: it would wait for itself.
+                if token is not None and rejected is None:
+                    return token
+                raise NothingNewError(
+                    "update_token is being told of a new token: no other is to be had before it "
+                    "returns",
+                    error="invalid_token",
+                )
+            landing = await self._share(rejected)
+            if (
+                landing is None
+                or landing.generation != grant.generation
+                or landing.slot != self.slot
+            ):
+                continue  # not the token that is wanted: for another scope, or of another grant
+            if not _same(landing.token, rejected):
+                return landing.token
+            if self.exchange is None:
+                raise NothingNewError(
+                    "the token was refused, and nothing can renew it: have the user authorize "
+                    "again",
+                    error="invalid_token",
+                )
 
-    def _is_fresh(self, token: Token) -> bool:
-        if "refresh_token" in token and "access_token" not in token:
+    def _is_good(self, token: Token) -> bool:
+        if self.exchange is None:
+            return True
+        if "access_token" not in token:
             return False  # kept by somebody, to get an access token with
         expires_at = token.get("expires_at")
         if expires_at is None:
@@ -87,90 +117,103 @@ class StoredSource:
         leeway = self.leeway if lifetime is None else min(self.leeway, lifetime / 4)
         return bool(self.clock() < expires_at - leeway)
 
-    async def _renew(self, rejected: Token | None) -> tuple[Slot, Token]:
-        grant, store, key = self.grant, self.grant.store, self.grant.key
-        async with _Deadline(self.deadline) as deadline, store.lock(key):
-            stored = await store.load(key)
-            while True:
-                if not grant.seeded:
-                    grant.adopt(stored)
-                held = grant.tokens.get(self.slot)
-                if held is not None and not _same(held, rejected) and self._is_fresh(held):
-                    return self.slot, held
-                if self.exchange is None:
-                    if rejected is None:
-                        return self.slot, held or NO_TOKEN
-                    raise NothingNewError(
-                        "the token was refused, and nothing can renew it: have the user "
-                        "authorize again",
-                        error="invalid_token",
-                    )
-                try:
-                    members = await self.exchange(grant.as_record(stored))
-                except OAuthError as error:
-                    if error.error == LOGIN_REQUIRED and rejected is not None:
-                        raise NothingNewError(str(error), error=LOGIN_REQUIRED) from None
-                    if error.error != "invalid_grant":
-                        raise
-                    # Final only if nobody else has spent the refresh token, and stored the new one.
-                    again = await store.load(key)
-                    if _version(again) == _version(stored):
-                        raise
-                    stored = again
-                    continue
-                break
+    def _is_final(self, rejected: Token) -> bool:
+        """Tell whether *rejected* came of a 401 itself, and so lately that another is no use."""
+        last, when = self.grant.after_401.get(self.slot, (None, 0.0))
+        return last is not None and _same(last, rejected) and self.clock() < when + _AFTER_401
+
+    async def _share(self, rejected: Token | None) -> Landing | None:
+        """Wait for the grant's flight, or start one; None where another scope's flight failed."""
+        grant = self.grant
+
+        def start() -> Coroutine[Any, Any, Landing]:
+            grant.flying = self.slot
+            return self._fly(rejected)
+
+        others = grant.flights.shared and grant.flying != self.slot
+        try:
+            return await grant.flights.share(start)
+        except LoopError:
+            raise
+        except OAuthError as error:
+            if others:
+                return None
+            if error.error != LOGIN_REQUIRED or rejected is None:
+                raise
+            text = str(error)
+        except Exception:
+            if others:
+                return None
+            raise
+        raise NothingNewError(text, error=LOGIN_REQUIRED)
+
+    async def _fly(self, rejected: Token | None) -> Landing:
+        grant, store = self.grant, self.grant.store
+        what = "the server, or the token store or its lock,"
+        async with Deadline(self.deadline, store, what) as deadline, store.lock(grant.key):
+            news = grant.unsaved or await self._obtain(rejected)
+            if isinstance(news, Landing):
+                return news
             # What is in hand now could be lost: storing it gets a deadline of its own.
             deadline.renew()
-            token = await grant.keep(self.slot, members)
-            if rejected is not None:
-                grant.after_401[self.slot] = token
+            grant.unsaved = news
+            token = await grant.keep(news.slot, news.members, since=news.since)
+            if news.after_401 and grant.generation == news.since.generation:
+                grant.after_401[news.slot] = token, self.clock()
         if self.notify is not None:
-            await self.notify(token, held)
-        if _same(token, rejected):
-            raise NothingNewError(
-                "the token was refused, and the server issued the same one again",
-                error="invalid_token",
-            )
-        return self.slot, token
+            await self._tell(self.notify, token, news.before)
+        return Landing(news.since.generation, news.slot, token)
+
+    async def _obtain(self, rejected: Token | None) -> Landing | Unsaved:
+        """Find a good token in the store, or get a new one that is not stored yet."""
+        grant = self.grant
+        stored = await grant.store.load(grant.key)
+        while True:
+            began = grant.start_from(stored)
+            held = grant.tokens.get(self.slot)
+            if self.exchange is None:
+                return Landing(began.generation, self.slot, held or NO_TOKEN)
+            if held is not None and not _same(held, rejected) and self._is_good(held):
+                return Landing(began.generation, self.slot, held)
+            try:
+                members = await self.exchange(began.record)
+            except OAuthError as error:
+                if grant.generation != began.generation:
+                    # Somebody set another token meanwhile: this failure is nobody's.
+                    return Landing(began.generation, self.slot, NO_TOKEN)
+                stored = await self._read_again(stored, began, error)
+                continue
+            return Unsaved(self.slot, members, began, held, rejected is not None)
+
+    async def _read_again(
+        self, stored: Record | None, began: Start, error: OAuthError
+    ) -> Record | None:
+        """
+        Return what another process has stored since; raise *error* where that changes nothing.
+
+        ``invalid_grant`` is final only if nobody else has spent the refresh token, and stored the
+        one that came of it.
+        """
+        spent = began.record.refresh_token if began.record is not None else None
+        if error.error != "invalid_grant" or spent is None:
+            raise error
+        again = await self.grant.store.load(self.grant.key)
+        if again is None or (again == stored and again.refresh_token == spent):
+            raise error
+        self.grant.seeded = False
+        return again
+
+    async def _tell(self, notify: Notify, token: Token, before: Token | None) -> None:
+        grant = self.grant
+        grant.telling = object()
+        _TELLING.set(grant.telling)  # in the flight's own context, and in those of its tasks
+        try:
+            await notify(token, before)
+        finally:
+            grant.telling = None
 
 
 def _same(token: Token, other: Token | None) -> bool:
     """Say whether two tokens are one to a resource server, whatever else came with them."""
     names = ("access_token", "oauth_token", "oauth_token_secret")
     return other is not None and all(token.get(name) == other.get(name) for name in names)
-
-
-def _version(record: Record | None) -> int | None:
-    return None if record is None else record.version
-
-
-class _Deadline:
-    """A deadline whose end is an UnreachableError."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._timeout = asyncio.timeout(seconds)
-
-    def renew(self) -> None:
-        """Begin anew."""
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
-
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError:
-            raise UnreachableError(
-                f"a token could not be had within {self._seconds:g} s: the store, its lock or the "
-                "server did not answer",
-                endpoint="token store",
-                deadline=self._seconds,
-            ) from None
