@@ -62,7 +62,7 @@ def _unwrap(text: str) -> str:
 def _mend(value: Any) -> Any:
     """Replace lone surrogates, which no encoding for the wire or for a store holds."""
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()
+        return _octets(value).decode(errors="replace")
     if isinstance(value, list):
         return [_mend(one) for one in cast("Iterable[Any]", value)]
     if isinstance(value, dict):
