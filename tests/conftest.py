@@ -1,10 +1,13 @@
-"""Settings of the whole suite: hypothesis's two profiles."""
+"""Settings of the whole suite: what needs more than Python, and hypothesis's two profiles."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+# They need servers that only `nox -s interop` installs; a path on the command line still counts.
+collect_ignore = ["interop"]
 
 # `ci` draws the same examples on every machine; `search` (nox -s property) looks for new ones, and
 # prints what reproduces a find.

@@ -245,10 +245,12 @@ class AsyncAssertionClient(Client):
         ConfigurationError for a key that does not fit.
         """
         exchange, grant, slot = self._exchange(), self._the_grant, self._slot()
+        since, deadline = grant.start(), self._deadline
         self._sessions.get()
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
-            return slot, await grant.keep(slot, await exchange(None), deadline=self._deadline)
+            members = await exchange(None)
+            return slot, await grant.keep(slot, members, since=since, deadline=deadline)
 
         return await grant.complete(fetch_and_keep)
 

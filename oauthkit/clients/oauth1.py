@@ -350,13 +350,15 @@ class AsyncOAuth1Client(Client):
         self._sessions.get()  # raises LoopError here rather than in the flight
 
         grant = self._the_grant
+        since = grant.start()
 
         async def exchange() -> tuple[Slot, Token]:
             token = await flow.fetch_access_token(target, temporary, verifier=known, extra=extra)
             # In the flight: a caller that has gone away meanwhile finds the new token here, too.
             if self._temporary is temporary:
                 self._temporary = None
-            return PLAIN, await grant.keep(PLAIN, token, fresh=True, deadline=self._deadline)
+            kept = await grant.keep(PLAIN, token, fresh=True, since=since, deadline=self._deadline)
+            return PLAIN, kept
 
         return await grant.complete(exchange)
 

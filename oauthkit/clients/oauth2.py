@@ -24,7 +24,7 @@ from oauthkit.protocol.authorization_request import (
 )
 from oauthkit.protocol.responses import parse_authorization_response, parse_token_members
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.grants import Slot
+from oauthkit.tokens.grants import Deadline, Slot
 
 __all__ = ["AsyncOAuth2Client"]
 
@@ -157,11 +157,13 @@ class AsyncOAuth2Client(OAuth2Wiring):
         kind = grant_type or self._infer(code, username)
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
+        since, deadline = grant.start(), self._deadline
         self._sessions.get()  # raises LoopError here rather than in the flight
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
             members = await flow.fetch(target, {**body, **form}, headers=headers)
-            return slot, await grant.keep(slot, members, fresh=True, deadline=self._deadline)
+            kept = await grant.keep(slot, members, fresh=True, since=since, deadline=deadline)
+            return slot, kept
 
         if self._token_endpoint is None:
             self._token_endpoint = target
@@ -201,28 +203,35 @@ class AsyncOAuth2Client(OAuth2Wiring):
         """
         Renew the token now (RFC 6749 §6), keep it, and return it; an old refresh token is kept.
 
-        *refresh_token* defaults to that of ``token``. Raises RequestError where there is none,
-        OAuthError where the server refuses, UnreachableError where it does not answer.
+        *refresh_token* defaults to the grant's, as memory or the store has it by then. Raises
+        RequestError where there is none, OAuthError where the server refuses, UnreachableError
+        where it does not answer.
         """
         endpoint = self._refresh_endpoint or self._token_endpoint
         target = self._protocol_url(url, "token_endpoint", endpoint)
-        held = self.token
-        spent = refresh_token or (held.get("refresh_token") if held is not None else None)
-        if not spent:
-            raise RequestError("there is no refresh token: pass one, or fetch a token first")
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         notify = notifier(self._update_token, older=self._updater_style)
-        body = {**grants.refresh_token(spent), **self._refresh_params, **form}
+        limit = Deadline(self._deadline, grant.store, "the server, or the token store or its lock,")
         self._sessions.get()
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
-            async with grant.store.lock(grant.key):
+            async with limit, grant.store.lock(grant.key):
+                # Under the lock: what was the refresh token before may have been spent meanwhile.
+                began = grant.start_from(await grant.store.load(grant.key))
+                held = grant.tokens.get(slot)
+                known = began.record.refresh_token if began.record is not None else None
+                spent = refresh_token or known
+                if not spent:
+                    raise RequestError(
+                        "there is no refresh token: pass one, or fetch a token first"
+                    )
+                body = {**grants.refresh_token(spent), **self._refresh_params, **form}
                 members = await flow.fetch(
                     target, body, hook="refresh_token_response", headers=headers
                 )
-                token = await grant.keep(
-                    slot, {"refresh_token": spent, **members}, deadline=self._deadline
-                )
+                limit.renew()
+                members = {"refresh_token": spent, **members}
+                token = await grant.keep(slot, members, since=began)
             if notify is not None:
                 await notify(token, held)
             return slot, token

@@ -7,7 +7,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import urandom
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -87,7 +87,8 @@ def build_authorization_url(
 
     The query that the endpoint has is kept; empty parameters are left out.
     """
-    items = params.items() if isinstance(params, Mapping) else params
+    given = cast("Mapping[str, str | None]", params) if isinstance(params, Mapping) else None
+    items = cast("Iterable[tuple[str, str | None]]", params) if given is None else given.items()
     base, hash_, fragment = endpoint.partition("#")
     query = encode_form([(name, value) for name, value in items if value])
     joint = "?" if "?" not in base else "" if base.endswith(("?", "&")) else "&"

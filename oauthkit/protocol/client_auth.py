@@ -30,8 +30,8 @@ CLIENT_AUTH_METHODS: tuple[ClientAuthMethod, ...] = get_args(ClientAuthMethod)
 class ClientAuth:
     """What authenticates a client: *headers* to set, *form* members to add."""
 
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    form: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
 
 
 def client_secret_basic(client_id: str, client_secret: str, *, raw: bool = False) -> ClientAuth:

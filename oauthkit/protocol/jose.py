@@ -91,7 +91,7 @@ def _choose(pem: str, alg: str) -> Callable[[bytes], bytes]:
 
 
 def _kind(key: object) -> str:
-    name = type(key).__name__.strip("_").removesuffix("PrivateKey").removesuffix("Private")
+    name = type(key).__name__.strip("_").removesuffix("PrivateKey")
     return f"{'a' if name.startswith('D') else 'an'} {name} key"
 
 

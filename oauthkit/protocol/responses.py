@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from typing import Any, cast
 
@@ -62,9 +62,9 @@ def _unwrap(text: str) -> str:
 def _mend(value: Any) -> Any:
     """Replace lone surrogates, which no encoding for the wire or for a store holds."""
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()
+        return _octets(value).decode(errors="replace")
     if isinstance(value, list):
-        return [_mend(one) for one in cast("list[Any]", value)]
+        return [_mend(one) for one in cast("Iterable[Any]", value)]
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         return {_mend(name): _mend(member) for name, member in members.items()}
@@ -93,8 +93,8 @@ def parse_error(found: Mapping[str, Any]) -> tuple[str | None, str | None, str |
     error: Any = found.get("error")
     told: Any = found.get("error_description")
     listed: Any = found.get("errors")
-    if error in (None, False, "") and isinstance(listed, list) and listed:
-        error = cast("list[Any]", listed)[0]
+    if error in (None, False, "") and isinstance(listed, list):
+        error = next(iter(cast("Iterable[Any]", listed)), None)
     if isinstance(error, dict):
         inner = cast("dict[str, Any]", error)
         told = inner.get("message", told)
@@ -150,7 +150,8 @@ def parse_token_members(found: Mapping[str, Any], *, now: float) -> dict[str, An
         if not isinstance(token.get(name), str) or not token[name]:
             token.pop(name, None)
     scope = token.pop("scope", None)
-    scope = " ".join(split_scope(scope)) if isinstance(scope, list) else scope
+    if isinstance(scope, list):
+        scope = " ".join(split_scope(found["scope"]))
     if isinstance(scope, str) and scope:
         token["scope"] = scope
     kind = token.get("token_type")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import attrs
 
@@ -156,7 +156,7 @@ def oauth2_token(members: Mapping[str, Any], *, whose: str, now: float) -> Token
     return given if isinstance(given, Token) and given == known else Token(known)
 
 
-def is_credential(value: object) -> bool:
+def is_credential(value: object) -> TypeGuard[str]:
     """Say whether *value* can be an access token: printable ASCII (RFC 6749 appendix A.12)."""
     return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 

@@ -55,11 +55,17 @@ class Flights(Generic[T]):
     _shared: asyncio.Task[T] | None = attrs.field(default=None, init=False)
     _flying: set[asyncio.Task[T]] = attrs.field(factory=set[asyncio.Task[Any]], init=False)
 
+    @property
+    def shared(self) -> bool:
+        """Whether there is a shared flight to wait for; else share() starts one."""
+        task = self._shared
+        return task is not None and not task.done() and not task.get_loop().is_closed()
+
     async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for the flight in progress, or start one. Raises what the flight raises."""
         self._binding.enter()
         task = self._shared
-        if task is None or task.done() or task.get_loop().is_closed():
+        if task is None or not self.shared:
             task = self._shared = self._launch(start())
         return await asyncio.shield(task)
 

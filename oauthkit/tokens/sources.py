@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import attrs
 
-from oauthkit.errors import OAuthError
+from oauthkit.errors import LoopError, OAuthError
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.deadlines import Deadline
-from oauthkit.tokens.grants import PLAIN, Grant, Slot
+from oauthkit.tokens.grants import PLAIN, Deadline, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.stores import Record
 
 __all__ = ["Exchange", "StoredSource"]
 
 NO_TOKEN = Token()
+# How long (seconds) a token that came of a 401 is not renewed for another one. Not for ever: where
+# a server tells no lifetime, a 401 is how a client learns of its end.
+_AFTER_401 = 300.0
+# Marks what a user's hook does, while it is told of a new token.
+_TELLING: ContextVar[object] = ContextVar("_TELLING", default=None)
+
+Notify = Callable[[Token, Token | None], Awaitable[None]]
 
 
 class Exchange(Protocol):
@@ -27,8 +34,10 @@ class Exchange(Protocol):
         """
         Return the members of a new token.
 
-        Raises OAuthError where the server refuses, and LOGIN_REQUIRED where only the user can help.
+        Raises OAuthError where the server refuses, and where only the user can help
+        (LOGIN_REQUIRED).
         """
+        ...
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -38,15 +47,16 @@ class StoredSource:
 
     Any number of sources share the grant's flight: one request, however many wait. *exchange* None
     cannot renew: an OAuth 1.0a token, or none (the empty token, for two-legged requests). *notify*
-    is awaited after a new token is kept. *leeway* (seconds) is how long before its expiry a token
-    is renewed, but never more than a quarter of its lifetime; *deadline* (seconds) is for the
-    whole flight, waiting for the store's lock included.
+    is awaited after a new token is kept, before anybody gets it. *leeway* (seconds) is how long
+    before its expiry a token is renewed, but never more than a quarter of its lifetime; *deadline*
+    (seconds) is for the whole flight, waiting for the store's lock included, and once more for
+    storing what it brought.
     """
 
     grant: Grant
     slot: Slot = PLAIN
     exchange: Exchange | None = None
-    notify: Callable[[Token, Token | None], Awaitable[None]] | None = None
+    notify: Notify | None = None
     leeway: float = 60.0
     deadline: float = 30.0
     clock: Callable[[], float] = time.time
@@ -55,29 +65,50 @@ class StoredSource:
         """
         Return a token that is good now, never one equal to *rejected*.
 
-        Raises NothingNewError where *rejected* cannot be replaced, or no token can be had;
-        OAuthError and UnreachableError where the server refuses or does not answer.
+        Raises NothingNewError where *rejected* cannot be replaced; OAuthError and UnreachableError
+        where the server refuses or does not answer; whatever the store raises.
         """
         grant = self.grant
         while True:
             token = grant.tokens.get(self.slot)
-            if token is not None and not _same(token, rejected) and self._is_fresh(token):
+            if token is not None and not _same(token, rejected) and self._is_good(token):
                 return token
             if self.exchange is None and grant.known and rejected is None:
                 return token or NO_TOKEN
-            last = grant.after_401.get(self.slot)
-            if last is not None and _same(last, rejected):
+            if rejected is not None and self._is_final(rejected):
                 raise NothingNewError(
                     "the token was refused, and so was the one before: it is not renewed again",
                     error="invalid_token",
                 )
-            slot, token = await grant.flights.share(lambda: self._renew(rejected))
-            # Somebody else's flight may have been for another scope, or have found this one.
-            if slot == self.slot and not _same(token, rejected):
-                return token
+            if grant.telling is not None and _TELLING.get() is grant.telling:
+                # Asked for by the hook that the flight waits for: it would wait for itself.
+                if token is not None and rejected is None:
+                    return token
+                raise NothingNewError(
+                    "update_token is being told of a new token: no other is to be had before it "
+                    "returns",
+                    error="invalid_token",
+                )
+            landing = await self._share(rejected)
+            if (
+                landing is None
+                or landing.generation != grant.generation
+                or landing.slot != self.slot
+            ):
+                continue  # not the token that is wanted: for another scope, or of another grant
+            if not _same(landing.token, rejected):
+                return landing.token
+            if self.exchange is None:
+                raise NothingNewError(
+                    "the token was refused, and nothing can renew it: have the user authorize "
+                    "again",
+                    error="invalid_token",
+                )
 
-    def _is_fresh(self, token: Token) -> bool:
-        if "refresh_token" in token and "access_token" not in token:
+    def _is_good(self, token: Token) -> bool:
+        if self.exchange is None:
+            return True
+        if "access_token" not in token:
             return False  # kept by somebody, to get an access token with
         expires_at = token.get("expires_at")
         if expires_at is None:
@@ -86,75 +117,106 @@ class StoredSource:
         leeway = self.leeway if lifetime is None else min(self.leeway, lifetime / 4)
         return bool(self.clock() < expires_at - leeway)
 
-    async def _renew(self, rejected: Token | None) -> tuple[Slot, Token]:
-        grant, store = self.grant, self.grant.store
-        async with Deadline(self.deadline, type(store).__name__) as deadline:
-            # Most often the store has what is wanted, and its lock need not be waited for.
-            if (found := await self._look(rejected)) is not None:
-                return self.slot, found
-            async with store.lock(grant.key):
-                token = await self._exchange(rejected, deadline)
-        if rejected is not None and _same(token, rejected):
-            raise NothingNewError(
-                "the token was refused, and the server issued the same one again",
-                error="invalid_token",
-            )
-        return self.slot, token
+    def _is_final(self, rejected: Token) -> bool:
+        """Tell whether *rejected* came of a 401 itself, and so lately that another is no use."""
+        last, when = self.grant.after_401.get(self.slot, (None, 0.0))
+        return last is not None and _same(last, rejected) and self.clock() < when + _AFTER_401
 
-    async def _look(self, rejected: Token | None) -> Token | None:
-        """Take over what is stored; return it if it is good, None if it has to be renewed."""
-        held = await self.grant.look(self.slot)
-        if held is not None and _same(held, rejected):
-            held = self.grant.fall_back(self.slot)
-        if held is not None and not _same(held, rejected) and self._is_fresh(held):
-            return held
-        if self.exchange is not None:
-            return None
-        if rejected is None or held is None:
-            return held or NO_TOKEN
-        raise NothingNewError(
-            "the token was refused, and nothing can renew it: have the user authorize again",
-            error="invalid_token",
-        )
-
-    async def _exchange(self, rejected: Token | None, deadline: Deadline) -> Token:
-        """Get a new token under the store's lock, unless somebody else has stored one."""
+    async def _share(self, rejected: Token | None) -> Landing | None:
+        """Wait for the grant's flight, or start one; None where another scope's flight failed."""
         grant = self.grant
-        while True:
-            found = await self._look(rejected)
-            if found is not None or self.exchange is None:
-                return found or NO_TOKEN
-            held, generation = grant.tokens.get(self.slot), grant.generation
-            members = await self._try_exchange(self.exchange, rejected)
-            if members is not None:
-                break
-        # What is in hand now could be lost: storing it gets a deadline of its own.
-        deadline.renew()
-        token = await grant.keep(self.slot, members, generation=generation, deadline=self.deadline)
-        if rejected is not None and grant.generation == generation:
-            grant.after_401[self.slot] = token
-        if self.notify is not None:
-            await self.notify(token, held)
-        return token
 
-    async def _try_exchange(
-        self, exchange: Exchange, rejected: Token | None
-    ) -> Mapping[str, Any] | None:
-        """Return a new token's members; None where somebody else has stored another record."""
-        grant = self.grant
-        version = grant.version
+        def start() -> Coroutine[Any, Any, Landing]:
+            grant.flying = self.slot
+            return self._fly(rejected)
+
+        others = grant.flights.shared and grant.flying != self.slot
         try:
-            return await exchange(grant.record)
+            return await grant.flights.share(start)
+        except LoopError:
+            raise
         except OAuthError as error:
-            if error.error == LOGIN_REQUIRED and rejected is not None:
-                raise NothingNewError(str(error), error=LOGIN_REQUIRED) from None
-            if error.error != "invalid_grant":
+            if others:
+                return None
+            if error.error != LOGIN_REQUIRED or rejected is None:
                 raise
-            # Final only if nobody else has spent the refresh token, and stored what he got.
-            await grant.look(self.slot)
-            if grant.version == version:
-                raise
-        return None
+            text = str(error)
+        except Exception:
+            if others:
+                return None
+            raise
+        raise NothingNewError(text, error=LOGIN_REQUIRED)
+
+    async def _fly(self, rejected: Token | None) -> Landing:
+        grant, store = self.grant, self.grant.store
+        what = "the server, or the token store or its lock,"
+        async with Deadline(self.deadline, store, what) as deadline, store.lock(grant.key):
+            news = grant.unsaved or await self._obtain(rejected)
+            if isinstance(news, Landing):
+                return news
+            # What is in hand now could be lost: storing it gets a deadline of its own.
+            deadline.renew()
+            grant.unsaved = news
+            token = await grant.keep(news.slot, news.members, since=news.since)
+            if news.after_401 and grant.generation == news.since.generation:
+                grant.after_401[news.slot] = token, self.clock()
+        if self.notify is not None:
+            await self._tell(self.notify, token, news.before)
+        return Landing(news.since.generation, news.slot, token)
+
+    async def _obtain(self, rejected: Token | None) -> Landing | Unsaved:
+        """Find a good token in the store, or get a new one that is not stored yet."""
+        grant = self.grant
+        stored = await grant.store.load(grant.key)
+        while True:
+            began = grant.start_from(stored)
+            held = grant.tokens.get(self.slot)
+            if held is not None and _same(held, rejected) and grant.seeded and stored is not None:
+                # What was put there by hand is refused: what is stored may be newer.
+                other = stored.access_tokens.get(self.slot)
+                if other is not None and not _same(other, rejected):
+                    grant.seeded = False
+                    continue
+            if self.exchange is None:
+                return Landing(began.generation, self.slot, held or NO_TOKEN)
+            if held is not None and not _same(held, rejected) and self._is_good(held):
+                return Landing(began.generation, self.slot, held)
+            try:
+                members = await self.exchange(began.record)
+            except OAuthError as error:
+                if grant.generation != began.generation:
+                    # Somebody set another token meanwhile: this failure is nobody's.
+                    return Landing(began.generation, self.slot, NO_TOKEN)
+                stored = await self._read_again(stored, began, error)
+                continue
+            return Unsaved(self.slot, members, began, held, rejected is not None)
+
+    async def _read_again(
+        self, stored: Record | None, began: Start, error: OAuthError
+    ) -> Record | None:
+        """
+        Return what another process has stored since; raise *error* where that changes nothing.
+
+        ``invalid_grant`` is final only if nobody else has spent the refresh token, and stored the
+        one that came of it.
+        """
+        spent = began.record.refresh_token if began.record is not None else None
+        if error.error != "invalid_grant" or spent is None:
+            raise error
+        again = await self.grant.store.load(self.grant.key)
+        if again is None or (again == stored and again.refresh_token == spent):
+            raise error
+        self.grant.seeded = False
+        return again
+
+    async def _tell(self, notify: Notify, token: Token, before: Token | None) -> None:
+        grant = self.grant
+        grant.telling = object()
+        _TELLING.set(grant.telling)  # in the flight's own context, and in those of its tasks
+        try:
+            await notify(token, before)
+        finally:
+            grant.telling = None
 
 
 def _same(token: Token, other: Token | None) -> bool:

@@ -9,7 +9,7 @@ from aiohttp import ClientRequest, ClientResponse, hdrs
 
 from oauthkit.errors import RequestError
 from oauthkit.protocol.oauth1 import encode_form
-from oauthkit.protocol.token import Token
+from oauthkit.protocol.token import Token, is_credential
 from oauthkit.transport.placing import has_room, put_into_query, read_body, replace_body
 from oauthkit.transport.seams import Undo
 
@@ -29,7 +29,12 @@ class BearerSigner:
 
     async def sign(self, request: ClientRequest, token: Token) -> Undo | None:
         """Put the token on *request*; see ``Signer``."""
-        access = token["access_token"]
+        access = token.get("access_token")
+        if not is_credential(access):
+            raise RequestError(
+                "there is no access token that can be sent: it is missing, or not printable ASCII "
+                "(RFC 6749 appendix A.12)"
+            )
         kind = str(token.get("token_type", "Bearer")).lower()
         if kind in _NOT_BEARER:
             raise RequestError(
@@ -44,10 +49,11 @@ class BearerSigner:
         pair = encode_form([("access_token", access)])
         if placement == "query":
             request.headers[hdrs.CACHE_CONTROL] = "no-store"  # RFC 6750 §2.3
-            return put_into_query(request, pair)
-        before = await read_body(request)
-        after = b"&".join(filter(None, (before, pair.encode())))
-        return await replace_body(request, before, after)
+            return put_into_query(
+                request, "&".join(filter(None, (request.url.raw_query_string, pair)))
+            )
+        form = await read_body(request)
+        return await replace_body(request, b"&".join(filter(None, (form, pair.encode()))))
 
     def challenge(self, response: ClientResponse) -> Literal["token", "proof"] | None:
         """Ask for another token where this one was refused."""

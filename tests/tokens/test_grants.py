@@ -77,7 +77,7 @@ def test_store_is_asked_once() -> None:
         store.gate.set()
         assert {TOKEN} == set(await asyncio.gather(*waiting))
         assert TOKEN == await sources[0].token()
-        assert ["load"] == store.calls
+        assert ["lock", "load"] == store.calls
 
     run(main())
 
@@ -89,7 +89,7 @@ def test_nothing_stored() -> None:
         source = StoredSource(grant=grant_of(store := open_store(), KEY))
         assert {} == dict(await source.token())
         assert {} == dict(await source.token())
-        assert ["load"] == store.calls
+        assert ["lock", "load"] == store.calls
         assert held(source.grant) is None
 
     run(main())
@@ -121,7 +121,7 @@ def test_failing_store() -> None:
         assert [OSError] * 10 == [type(result) for result in results]
         store.failure = None
         assert TOKEN == await source.token()
-        assert ["load", "load"] == store.calls
+        assert ["lock", "lock", "load"] == store.calls
 
     run(main())
 
@@ -164,7 +164,7 @@ def test_cancelled_waiter() -> None:
         first.cancel()
         store.gate.set()
         assert TOKEN == await second
-        assert ["load"] == store.calls
+        assert ["lock", "load"] == store.calls
 
     run(main())
 
