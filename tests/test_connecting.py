@@ -162,7 +162,7 @@ UNKNOWN: dict[str, str] = {
     "signature_type": "the provider's declaration says that: placement",
     "force_include_body": "the provider's declaration says that: body_hash",
     "verifier": "pass it to fetch_access_token()",
-    "scope": "one of ",
+    "scope": "OAuth 1.0a has none",
     "_provider": "",
     "self": "",
 }
