@@ -30,7 +30,7 @@ NOT_EXECUTED = {
     ): "an error's text: compared with a real one (test_readme)",
     (
         "README.md",
-        "name     title        protocol  grant types  distribution",
+        "generic",
     ): "a command's output: compared with a real run (test_readme)",
     ("README.md", 'dependencies = ["oauthkit"]'): "lines of acme's pyproject.toml (test_readme)",
     (

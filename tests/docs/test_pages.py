@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from typing import Any
 
 import attrs
 import pytest
@@ -12,8 +13,29 @@ import pytest
 import oauthkit
 from docs.pages import read, section
 from docs.world import ACME
-from oauthkit import ConfigurationError, OAuth1Credentials, OAuth1Provider, connect, errors
+from oauthkit import (
+    AssertionCredentials,
+    AssertionProvider,
+    ConfigurationError,
+    OAuth1Credentials,
+    OAuth1Provider,
+    OAuth2Credentials,
+    OAuth2Provider,
+    OAuth2Template,
+    Provider,
+    connect,
+    errors,
+)
 from oauthkit import protocol as sans_io
+
+COMMON = ("name", "title", "documentation", "api_base", "origins", "plain_http_hosts")
+GENERIC = {
+    "grant_type": "client_credentials",
+    "token_endpoint": "https://login.example.org/token",
+    "api_base": "https://api.example.org",
+    "client_id": "i",
+    "client_secret": "s",
+}
 
 
 def first_column(text: str) -> list[str]:
@@ -21,25 +43,63 @@ def first_column(text: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
 
 
-def test_credentials() -> None:
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [
+        ("OAuth 1.0a", [field.name for field in attrs.fields(OAuth1Credentials)]),
+        ("OAuth 2", [field.name for field in attrs.fields(OAuth2Credentials)]),
+        ("Service accounts", [field.name for field in attrs.fields(AssertionCredentials)]),
+    ],
+)
+def test_credentials(heading: str, fields: list[str]) -> None:
     """The page lists the fields of credentials, in their order."""
-    fields = [field.name for field in attrs.fields(OAuth1Credentials)]
-    assert fields == first_column(section("docs/configuration.md", "## Credentials"))
+    chapter = read("docs/configuration.md").partition("\n## Credentials\n")[2]
+    assert fields == first_column(_below(chapter, heading))
 
 
-def test_options() -> None:
+def test_settings() -> None:
+    """The page lists what `generic` reads beside credentials."""
+    settings = first_column(section("docs/configuration.md", "### Any server"))
+    assert sorted(OAuth2Template.settings) == sorted(settings)
+
+
+@pytest.mark.parametrize(
+    ("heading", "provider", "creds"),
+    [
+        ("OAuth 1.0a", "twitter", {"client_id": "i", "client_secret": "s"}),
+        ("OAuth 2", "generic", GENERIC),
+        ("Service accounts", "google-service-account", None),
+    ],
+)
+def test_options(heading: str, provider: str, creds: dict[str, str] | None) -> None:
     """The page lists each option of `connect()`: those that it names where one is unknown."""
+    given = AssertionCredentials(issuer="i", private_key="k") if creds is None else creds
     with pytest.raises(ConfigurationError, match="'qqq': one of ") as caught:
-        connect("twitter", {"client_id": "i", "client_secret": "s"}, qqq=1)
+        connect(provider, given, qqq=1)
     known = str(caught.value).partition("one of ")[2].split(", ")
-    assert known == sorted(first_column(section("docs/configuration.md", "## Options")))
+    chapter = section("docs/configuration.md", "## Options")
+    assert known == sorted(first_column(_below(chapter, heading)))
 
 
-def test_declaration() -> None:
+def _below(chapter: str, heading: str) -> str:
+    return chapter.partition(f"### {heading}\n")[2].partition("\n### ")[0]
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("## The fields", OAuth1Provider),
+        ("## OAuth 2", OAuth2Provider),
+        ("## Assertions", AssertionProvider),
+    ],
+)
+def test_declaration(heading: str, kind: type[Provider[Any]]) -> None:
     """The page lists each field of a declaration, with its default."""
-    rows = section("docs/write-a-provider.md", "## The fields")
-    fields = {field.name: field for field in attrs.fields(OAuth1Provider) if field.init}
-    assert sorted(fields) == sorted(first_column(rows))
+    rows = section("docs/write-a-provider.md", heading)
+    fields = {field.name: field for field in attrs.fields(kind) if field.init}
+    # What all kinds have stands in the first table.
+    common = () if kind is OAuth1Provider else COMMON
+    assert sorted(set(fields) - set(common)) == sorted(first_column(rows))
     for name, shown in re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", rows, flags=re.MULTILINE):
         assert (name, shown) == (name, repr(fields[name].default).replace("'", '"'))
 

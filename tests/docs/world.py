@@ -23,16 +23,27 @@ import pytest
 from aiohttp import TCPConnector, web
 
 from docs.pages import Block
-from oauthkit import OAuth1Provider, default_registry
+from oauthkit import AssertionProvider, OAuth1Provider, default_registry
 from oauthkit.protocol.oauth1 import SIGNATURE_METHODS
-from oauthkit.testing.servers import Exchange, LoopbackServer, OAuth1Server, connector, session
+from oauthkit.testing.servers import (
+    AssertionServer,
+    Exchange,
+    LoopbackServer,
+    OAuth1Server,
+    OAuth2Server,
+    connector,
+    session,
+)
 from support import ROOT
 
 ACME = ROOT / "docs/examples/oauthkit-acme"
 
 # What a reader fills in: the value of a credential.
-_BLANK = re.compile(r'"(client_id|client_secret|token|token_secret)": "…"')
+_BLANK = re.compile(
+    r'"(client_id|client_secret|token|token_secret|access_token|refresh_token)": "…"'
+)
 _ADDRESS = re.compile(r"https://\S+")
+_LOGIN = "https://login.example.org"
 
 
 @attrs.define(eq=False)
@@ -41,32 +52,47 @@ class World:
 
     service: OAuth1Server
     elsewhere: OAuth1Server
+    any_server: OAuth2Server
+    google: AssertionServer
     monkeypatch: pytest.MonkeyPatch = attrs.field(repr=False)
     printed: list[str] = attrs.field(factory=list[str])
 
     def fill_in(self, block: Block) -> str:
         """Return the code of *block* with the credentials that a reader would have."""
-        creds = self.service.creds
+        creds = self.creds
         return _BLANK.sub(lambda found: f'"{found[1]}": "{creds[found[1]]}"', block.text)
+
+    @property
+    def creds(self) -> dict[str, str]:
+        """What a reader got from the services; an OAuth 2 token is issued anew each time."""
+        token = self.any_server.issue()
+        issued = {name: token[name] for name in ("access_token", "refresh_token")}
+        return {**self.service.creds, **issued}
 
     def export(self, block: Block) -> None:
         """Set the variables of a block of ``export`` lines, as a shell would, blanks filled in."""
-        creds = self.service.creds
+        creds = self.creds
         for word in block.text.replace("export ", " ").split():
             name, _, value = word.partition("=")
-            field = name.removeprefix("OAUTHKIT_TWITTER__").lower()
+            field = name.partition("__")[2].lower()
             self.monkeypatch.setenv(name, creds[field] if value == "…" else value)
 
     def answer(self, prompt: str = "") -> str:
         """Stand in for ``input()``: open the address that was printed last, approve, paste."""
         assert prompt
         address = _ADDRESS.findall("".join(self.printed))[-1]
-        return self.service.authorize(address)
+        asked = self.any_server if address.startswith(_LOGIN) else self.service
+        return asked.authorize(address)
 
     @property
     def log(self) -> list[Exchange]:
         """What all servers received."""
-        return [*self.service.log, *self.elsewhere.log]
+        return [
+            *self.service.log,
+            *self.elsewhere.log,
+            *self.any_server.log,
+            *self.google.log,
+        ]
 
     async def log_in(self, app: web.Application) -> None:
         """Log in to a site at example.com: once to the end, once refused, once from nowhere."""
@@ -101,20 +127,30 @@ def world(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Generator[World]:
         two_legged=True,
     )
     elsewhere = OAuth1Server(hosts=["cdn.example.net"])
+    # One client, registered with both: so a blank means the same everywhere.
+    any_server = OAuth2Server(
+        hosts=["login.example.org", "api.example.org"],
+        client_id=service.client_id,
+        client_secret=service.client_secret,
+    )
+    google_provider = default_registry().get("google-service-account")
+    assert isinstance(google_provider, AssertionProvider)
+    google = AssertionServer.for_provider(google_provider, subjects=["ann@example.com"])
     service.redirect("/2/moved", 307, "https://api.x.com/2/users/me")
     service.redirect("/2/picture", 302, "https://cdn.example.net/picture.png")
     elsewhere.respond("/picture.png")
 
     def connect_inside(**options: Any) -> TCPConnector:
-        return connector(service, elsewhere, **options)
+        return connector(service, elsewhere, any_server, google, **options)
 
     monkeypatch.setattr("aiohttp.client.TCPConnector", connect_inside)
     (folder / "twitter.json").write_text(json.dumps(service.creds), encoding="utf-8")
+    (folder / "service-account.json").write_text(json.dumps(google.key_file), encoding="utf-8")
     (folder / "key.pem").write_text(service.rsa_key, encoding="utf-8")
     (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff")
     monkeypatch.chdir(folder)
-    with service, elsewhere, _installed(folder / "site-packages"):
-        yield World(service, elsewhere, monkeypatch)
+    with service, elsewhere, any_server, google, _installed(folder / "site-packages"):
+        yield World(service, elsewhere, any_server, google, monkeypatch)
 
 
 @contextmanager
