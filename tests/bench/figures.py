@@ -8,7 +8,7 @@ import attrs
 
 __all__ = ["Figure", "show"]
 
-_UNITS = {"x": " x", "µs": " µs", "ms": " ms", "": ""}
+_UNITS = {"KiB": " KiB", "x": " x", "µs": " µs", "ms": " ms", "": ""}
 
 
 @attrs.frozen

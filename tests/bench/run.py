@@ -13,13 +13,14 @@ import platform
 import sys
 from importlib.metadata import version
 
-from bench import signing, startup, whole
+from bench import oauth2, signing, startup, whole
 from bench.figures import show
 from bench.timing import Effort
 
 SECTIONS = {
     "signing": ("Signing", signing.measure),
     "request": ("CPU added to a whole request", whole.measure),
+    "oauth2": ("OAuth 2 and service accounts", oauth2.measure),
     "startup": ("Starting", startup.measure),
 }
 

@@ -33,7 +33,7 @@ from bench.floor import CREDENTIALS, Floor
 from bench.timing import Effort, Rounds
 from oauthkit import OAuth1Provider, connect
 
-__all__ = ["measure"]
+__all__ = ["Connector", "make_run", "measure"]
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 LIMIT = 1.3
@@ -45,14 +45,24 @@ FORM_URL = "https://api.example.com/1.1/update.json"
 
 
 class _Transport(asyncio.Transport):
-    """Answers each request at the loop's next turn."""
+    """Answers each request at the loop's next turn, or after a delay."""
 
-    def __init__(self, protocol: ResponseHandler, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        protocol: ResponseHandler,
+        loop: asyncio.AbstractEventLoop,
+        answer: bytes,
+        delay: float,
+    ) -> None:
         super().__init__()
         self._protocol, self._loop, self._closing = protocol, loop, False
+        self._answer, self._delay = answer, delay
 
     def write(self, data: object) -> None:
-        self._loop.call_soon(self._protocol.data_received, ANSWER)
+        if self._delay:
+            self._loop.call_later(self._delay, self._protocol.data_received, self._answer)
+        else:
+            self._loop.call_soon(self._protocol.data_received, self._answer)
 
     def writelines(self, list_of_data: Iterable[object]) -> None:
         self.write(list_of_data)
@@ -78,15 +88,21 @@ class _Transport(asyncio.Transport):
         pass
 
 
-class _Connector(BaseConnector):
-    """Connects to nobody."""
+class Connector(BaseConnector):
+    """Connects to nobody; every request gets *answer*, after *delay* seconds."""
+
+    def __init__(self, answer: bytes = ANSWER, delay: float = 0.0) -> None:
+        super().__init__()
+        self._answer, self._delay = answer, delay
+        self.connections = 0
 
     async def _create_connection(
         self, req: ClientRequest, traces: list[Any], timeout: ClientTimeout
     ) -> ResponseHandler:
         loop = asyncio.get_running_loop()
         protocol = ResponseHandler(loop)
-        protocol.connection_made(_Transport(protocol, loop))
+        protocol.connection_made(_Transport(protocol, loop, self._answer, self._delay))
+        self.connections += 1
         return protocol
 
 
@@ -119,7 +135,7 @@ async def _measure(effort: Effort) -> list[Figure]:
         "token": CREDENTIALS.token,
         "token_secret": CREDENTIALS.token_secret,
     }
-    async with ClientSession(connector=_Connector(), cookie_jar=DummyCookieJar()) as session:
+    async with ClientSession(connector=Connector(), cookie_jar=DummyCookieJar()) as session:
         client = connect(provider, creds, session=session)
         own = client.middleware
         gets: dict[str, Verb] = {
@@ -141,7 +157,7 @@ async def _measure(effort: Effort) -> list[Figure]:
 
 
 async def _compare(name: str, verbs: dict[str, Verb], effort: Effort) -> list[Figure]:
-    runs = {kind: _make_run(verb) for kind, verb in verbs.items()}
+    runs = {kind: make_run(verb) for kind, verb in verbs.items()}
     took: dict[str, list[float]] = {kind: [] for kind in verbs}
     order = list(verbs)
     shuffle = random.Random(1).shuffle
@@ -179,7 +195,9 @@ async def _compare(name: str, verbs: dict[str, Verb], effort: Effort) -> list[Fi
     ]
 
 
-def _make_run(verb: Verb) -> Callable[[], Awaitable[None]]:
+def make_run(verb: Verb) -> Callable[[], Awaitable[None]]:
+    """Return what makes REQUESTS requests with *verb*, one after the other."""
+
     async def run() -> None:
         for i in range(REQUESTS):
             async with verb(i) as response:
