@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
@@ -356,7 +357,11 @@ def test_dropped_sources_are_freed() -> None:
 
     async def main(exchange: Exchange, fails: bool, leaves: bool) -> None:
         asked = source(exchange)
-        gone = [weakref.ref(asked), weakref.ref(asked.grant), weakref.ref(asked.grant.store)]
+        gone: list[weakref.ref[Any]] = [
+            weakref.ref(asked),
+            weakref.ref(asked.grant),
+            weakref.ref(asked.grant.store),
+        ]
         task = asyncio.create_task(asked.token())
         await exchange.started.wait()
         if leaves:
@@ -371,7 +376,7 @@ def test_dropped_sources_are_freed() -> None:
             await asked.token(rejected=rejected)
         del asked, task, results
         await turns()
-        assert [None] * 3 == [one() for one in gone]
+        assert [None] * 3 == [reference() for reference in gone]
 
     for fails in (False, True):
         for leaves in (False, True):
