@@ -158,8 +158,8 @@ class StoredSource:
             deadline.renew()
             grant.unsaved = news
             token = await grant.keep(news.slot, news.members, since=news.since)
-            if news.after_401 and grant.generation == news.since.generation:
-                grant.after_401[news.slot] = token, self.clock()
+        if news.after_401 and grant.generation == news.since.generation:
+            grant.after_401[news.slot] = token, self.clock()
         if self.notify is not None:
             await self._tell(self.notify, token, news.before)
         return Landing(news.since.generation, news.slot, token)

@@ -1,0 +1,324 @@
+"""Flights: one for all who wait, ended by nobody's leaving, on one loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import threading
+import weakref
+from typing import Any
+
+import pytest
+
+from oauthkit import LoopError
+from oauthkit.tokens.flights import Flights, LoopBinding
+from support import run
+
+CONTEXT: contextvars.ContextVar[str] = contextvars.ContextVar("CONTEXT", default="empty")
+
+
+class Work:
+    """Counts how often it is started, and waits to be let go."""
+
+    def __init__(self, result: Any = "result") -> None:
+        self.started = 0
+        self.result = result
+        self.released = asyncio.Event()
+
+    async def __call__(self) -> Any:
+        """Wait, then return the result, or raise it."""
+        self.started += 1
+        await self.released.wait()
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+async def turns(count: int = 5) -> None:
+    """Let the loop turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_a_thousand_wait_for_one() -> None:
+    """All get the one result."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        work = Work()
+        waiting = [asyncio.create_task(flights.share(work)) for _ in range(1000)]
+        await turns()
+        work.released.set()
+        assert ["result"] * 1000 == await asyncio.gather(*waiting)
+        assert 1 == work.started
+
+    run(main())
+
+
+@pytest.mark.parametrize("cancelled", [[0], [0, 1, 2], list(range(10))])
+def test_cancellation_harms_nobody(cancelled: list[int]) -> None:
+    """Whoever leaves, the first one too, or all: the flight goes on."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        work = Work()
+        waiting = [asyncio.create_task(flights.share(work)) for _ in range(10)]
+        await turns()
+        for number in cancelled:
+            waiting[number].cancel()
+        await turns()
+        late = asyncio.create_task(flights.share(work))
+        await turns()
+        work.released.set()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert "result" == await late
+        for number, result in enumerate(results):
+            if number in cancelled:
+                assert isinstance(result, asyncio.CancelledError)
+            else:
+                assert "result" == result
+        assert 1 == work.started
+
+    run(main())
+
+
+def test_failure_reaches_all_and_clears() -> None:
+    """Every waiter gets the failure; the next caller starts anew."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        broken = Work(ValueError("no"))
+        waiting = [asyncio.create_task(flights.share(broken)) for _ in range(10)]
+        await turns()
+        broken.released.set()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [ValueError] * 10 == [type(result) for result in results]
+        work = Work()
+        work.released.set()
+        assert "result" == await flights.share(work)
+
+    run(main())
+
+
+def test_failure_that_nobody_waits_for() -> None:
+    """It is not logged by asyncio as never retrieved: `run` would complain."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        broken = Work(ValueError("no"))
+        waiting = asyncio.create_task(flights.share(broken))
+        await turns()
+        waiting.cancel()
+        await turns()
+        broken.released.set()
+        await flights.settle()
+        del broken
+        await turns()
+        gc.collect()
+
+    run(main())
+
+
+def test_context_is_empty() -> None:
+    """The flight sees none of the context variables of whoever came first."""
+
+    async def look() -> str:
+        return CONTEXT.get()
+
+    async def main() -> None:
+        CONTEXT.set("the first one's")
+        flights: Flights[str] = Flights()
+        assert "empty" == await flights.share(look)
+        assert "empty" == await flights.fly(look())
+
+    run(main())
+
+
+def test_single_flights_do_not_share() -> None:
+    """Each is its own, and goes on when its caller is cancelled."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        first, second = Work("first"), Work("second")
+        one = asyncio.create_task(flights.fly(first()))
+        two = asyncio.create_task(flights.fly(second()))
+        await turns()
+        one.cancel()
+        await turns()
+        first.released.set()
+        second.released.set()
+        assert "second" == await two
+        await flights.settle()
+        assert (1, 1) == (first.started, second.started)
+
+    run(main())
+
+
+def test_settle_waits_for_all() -> None:
+    """Also for what starts while it waits, and whatever fails."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        first, second = Work(ValueError("no")), Work()
+
+        async def both() -> None:
+            with pytest.raises(ValueError, match="no"):
+                await flights.share(first)
+            await flights.fly(second())
+
+        going = asyncio.create_task(both())
+        await turns()
+        settling = asyncio.create_task(flights.settle())
+        await turns()
+        assert not settling.done()
+        first.released.set()
+        await turns()
+        second.released.set()
+        await settling
+        await going
+        await flights.settle()
+
+    run(main())
+
+
+def test_flight_outlives_its_object() -> None:
+    """A flight whose Flights and waiters are gone still ends: the loop alone would drop it."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        flights: Flights[None] = Flights()
+        released = asyncio.Event()
+
+        async def work() -> None:
+            await released.wait()
+            ended.append("ended")
+
+        waiting = asyncio.create_task(flights.fly(work()))
+        await turns()
+        waiting.cancel()
+        del flights
+        await turns()
+        gc.collect()
+        released.set()
+        await turns()
+
+    run(main())
+    assert ["ended"] == ended
+
+
+def test_moves_to_another_loop_when_the_first_is_closed() -> None:
+    """What was in flight on a closed loop is not waited for."""
+    flights: Flights[str] = Flights()
+
+    async def first() -> None:
+        work = Work()
+        work.released.set()
+        assert "result" == await flights.share(work)
+
+    for _ in range(2):
+        run(first())
+
+
+def test_flight_left_on_a_closed_loop() -> None:
+    """A loop that was closed over a flight does not hold up the next one."""
+    flights: Flights[str] = Flights()
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        waiting = asyncio.create_task(flights.share(Work()))
+        await turns()
+        waiting.cancel()
+
+    loop.run_until_complete(begin())
+    (left,) = asyncio.all_tasks(loop)
+    left.cancel()
+    loop.close()
+
+    async def again() -> str:
+        await flights.settle()
+        work = Work("again")
+        work.released.set()
+        return await flights.share(work)
+
+    assert "again" == run(again())
+    # Ended by hand: a pending task complains when it goes.
+    left.get_coro().close()
+
+
+def test_two_open_loops() -> None:
+    """A second loop is refused while the first is open; a coroutine that was passed is closed."""
+    flights: Flights[str] = Flights()
+    refused: list[BaseException] = []
+
+    async def elsewhere() -> None:
+        for attempt in (flights.share(Work()), flights.fly(Work()())):
+            try:
+                await attempt
+            except LoopError as error:
+                refused.append(error)
+
+    async def main() -> None:
+        work = Work()
+        work.released.set()
+        await flights.share(work)
+        await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
+
+    run(main())
+    assert 2 == len(refused)
+    assert "another event loop" in str(refused[0])
+
+
+def test_binding_lets_go_of_the_loop() -> None:
+    """It moves once the loop is closed, and outside of one it is Python's own error."""
+    binding = LoopBinding()
+
+    async def enter() -> None:
+        assert binding.enter() is asyncio.get_running_loop()
+        assert binding.enter() is asyncio.get_running_loop()
+
+    run(enter())
+    run(enter())
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        binding.enter()
+
+
+def test_waiters_and_results_are_freed() -> None:
+    """Nothing keeps a flight's result, or its failure, once it was handed out."""
+
+    class Result:
+        """Something that can be referred to weakly."""
+
+    async def main() -> None:
+        flights: Flights[Result] = Flights()
+
+        async def work() -> Result:
+            return Result()
+
+        gone = weakref.ref(await flights.share(work))
+        await turns()
+        assert gone() is None
+
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
+
+
+def test_threads_with_loops_of_their_own() -> None:
+    """Objects of different loops know nothing of each other."""
+    results: list[str] = []
+
+    async def one() -> None:
+        flights: Flights[str] = Flights()
+        work = Work()
+        work.released.set()
+        results.append(await flights.share(work))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(one())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ["result"] * 8 == results
