@@ -64,10 +64,8 @@ class Flights(Generic[T]):
     async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for the flight in progress, or start one. Raises what the flight raises."""
         self._binding.enter()
-        task = self._shared
-        if task is None or not self.shared:
-            task = self._shared = self._launch(start())
-        return await asyncio.shield(task)
+        # No name for the task: what it raises holds this frame, which would hold the task.
+        return await asyncio.shield(self._join(start))
 
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
@@ -83,6 +81,11 @@ class Flights(Generic[T]):
         loop = asyncio.get_running_loop()
         while flying := [t for t in self._flying if t.get_loop() is loop and not t.done()]:
             await asyncio.wait(flying)
+
+    def _join(self, start: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+        if self._shared is None or not self.shared:
+            self._shared = self._launch(start())
+        return self._shared
 
     def _launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         loop = asyncio.get_running_loop()

@@ -223,14 +223,14 @@ class Deadline:
         self._timeout = asyncio.timeout(None)
 
     def renew(self) -> None:
-        """Begin anew."""
+        """Begin anew, inside."""
         if self._seconds is not None:
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        self._timeout = asyncio.timeout(self._seconds)
         await self._timeout.__aenter__()
-        self.renew()
         return self
 
     async def __aexit__(
@@ -248,6 +248,9 @@ class Deadline:
                 endpoint=self._store,
                 deadline=self._seconds,
             ) from None
+        finally:
+            # It knows its task, which holds what it raises, and that the frames that hold us.
+            self._timeout = asyncio.timeout(None)
 
 
 def _complete(record: Record, slot: Slot) -> Token:

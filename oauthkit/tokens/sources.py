@@ -158,8 +158,8 @@ class StoredSource:
             deadline.renew()
             grant.unsaved = news
             token = await grant.keep(news.slot, news.members, since=news.since)
-            if news.after_401 and grant.generation == news.since.generation:
-                grant.after_401[news.slot] = token, self.clock()
+        if news.after_401 and grant.generation == news.since.generation:
+            grant.after_401[news.slot] = token, self.clock()
         if self.notify is not None:
             await self._tell(self.notify, token, news.before)
         return Landing(news.since.generation, news.slot, token)
@@ -187,25 +187,26 @@ class StoredSource:
                 if grant.generation != began.generation:
                     # Somebody set another token meanwhile: this failure is nobody's.
                     return Landing(began.generation, self.slot, NO_TOKEN)
-                stored = await self._read_again(stored, began, error)
+                newer = await self._read_again(stored, began, error.error)
+                if newer is None:
+                    raise
+                stored = newer
                 continue
             return Unsaved(self.slot, members, began, held, rejected is not None)
 
-    async def _read_again(
-        self, stored: Record | None, began: Start, error: OAuthError
-    ) -> Record | None:
+    async def _read_again(self, stored: Record | None, began: Start, error: str) -> Record | None:
         """
-        Return what another process has stored since; raise *error* where that changes nothing.
+        Return what somebody has stored since, or None where that changes nothing about *error*.
 
         ``invalid_grant`` is final only if nobody else has spent the refresh token, and stored the
         one that came of it.
         """
         spent = began.record.refresh_token if began.record is not None else None
-        if error.error != "invalid_grant" or spent is None:
-            raise error
+        if error != "invalid_grant" or spent is None:
+            return None
         again = await self.grant.store.load(self.grant.key)
         if again is None or (again == stored and again.refresh_token == spent):
-            raise error
+            return None
         self.grant.seeded = False
         return again
 

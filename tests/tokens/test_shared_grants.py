@@ -1,0 +1,179 @@
+"""Grants: one for all who share a store and a key, and gone with the last of them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from oauthkit import ConfigurationError, GrantKey, MemoryStore, OAuthError, Token, UnreachableError
+from oauthkit.tokens.grants import PLAIN, Deadline, Slot, grant_of
+from oauthkit.tokens.sources import StoredSource
+from support import run
+from tokens.grants import KEY, record, turns
+from tokens.stores import TestStore
+
+TOKEN = Token({"oauth_token": "t", "oauth_token_secret": "s"})
+OTHER = Token({"oauth_token": "other", "oauth_token_secret": "s"})
+
+
+def open_store() -> TestStore:
+    """Make a store that answers at once."""
+    store = TestStore()
+    store.gate.set()
+    return store
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GrantKey(issuer="https://as.example", client_id="id", account="a"),
+        lambda: GrantKey(issuer="https://other.example", client_id="id"),
+        lambda: GrantKey(issuer="https://as.example", client_id="other"),
+    ],
+)
+def test_keys_keep_grants_apart(make: Callable[[], GrantKey]) -> None:
+    """Another account, server or client is another grant; another store as well."""
+    store = MemoryStore()
+    grant = grant_of(store, KEY)
+    assert grant is grant_of(store, GrantKey(issuer="https://as.example", client_id="id"))
+    assert grant is not grant_of(store, make())
+    assert grant is not grant_of(MemoryStore(), KEY)
+
+
+def test_grants_vanish_when_unused() -> None:
+    """Neither a grant nor a store is kept by the table of both."""
+    store = MemoryStore()
+    grant = grant_of(store, KEY)
+    gone, left = weakref.ref(grant), weakref.ref(store)
+    gc.disable()
+    try:
+        del grant
+        assert gone() is None
+        del store
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+class Slots:
+    """Hashable, and not weakly referable."""
+
+    __slots__ = ()
+
+
+def test_stores_without_identity_are_refused() -> None:
+    """A store that cannot be a key of a weak dictionary is an error that says so."""
+
+    class Unhashable(MemoryStore):
+        __hash__ = None  # type: ignore[assignment]
+
+    for store in (Unhashable(), object.__new__(Slots)):
+        with pytest.raises(ConfigurationError, match="hashable by identity"):
+            grant_of(store, KEY)  # type: ignore[arg-type]
+
+
+def test_store_is_asked_once() -> None:
+    """A thousand requests of two sources that cannot renew are one look-up; then memory answers."""
+
+    async def main() -> None:
+        store = TestStore()
+        await store.inner.compare_and_swap(KEY, None, record(TOKEN, None))
+        sources = [StoredSource(grant=grant_of(store, KEY)) for _ in range(2)]
+        waiting = [asyncio.create_task(sources[n % 2].token()) for n in range(1000)]
+        await turns()
+        store.gate.set()
+        assert {TOKEN} == set(await asyncio.gather(*waiting))
+        assert TOKEN == await sources[0].token()
+        assert ["lock", "load"] == store.calls
+
+    run(main())
+
+
+def test_record_of_another_kind() -> None:
+    """A record whose tokens belong to scopes holds none of OAuth 1.0a."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        await store.compare_and_swap(KEY, None, record(TOKEN, None, slot=("read", "")))
+        assert {} == dict(await StoredSource(grant=grant_of(store, KEY)).token())
+
+    run(main())
+
+
+def test_failing_fetch_and_failing_store() -> None:
+    """Both reach the caller; what was in memory stays."""
+
+    async def main() -> None:
+        store = open_store()
+        grant = grant_of(store, KEY)
+        grant.assign(OTHER)
+
+        async def broken() -> tuple[Slot, Token]:
+            raise OAuthError("no", error="refused")
+
+        async def fetch() -> tuple[Slot, Token]:
+            return PLAIN, await grant.keep(PLAIN, TOKEN, fresh=True, deadline=0.02)
+
+        with pytest.raises(OAuthError, match="no"):
+            await grant.complete(broken)
+        store.failure = OSError("disk")
+        with pytest.raises(OSError, match="disk"):
+            await grant.complete(fetch)
+        store.failure, store.lost_races = None, 10**9
+        with pytest.raises(UnreachableError, match=r"the token store did not answer within 0\.02"):
+            await grant.complete(fetch)
+        assert OTHER is grant.tokens[PLAIN]
+
+    run(main())
+
+
+def test_no_deadline() -> None:
+    """Where another one counts, there is none, and beginning anew changes nothing."""
+
+    async def main() -> None:
+        async with Deadline(None, MemoryStore(), "it") as deadline:
+            deadline.renew()
+            assert deadline._timeout.when() is None
+
+    run(main())
+
+
+def test_cancelled_fetch_is_kept() -> None:
+    """Who asked has gone; the token is fetched and stored all the same."""
+
+    async def main() -> None:
+        store = open_store()
+        grant = grant_of(store, KEY)
+        answered = asyncio.Event()
+
+        async def fetch() -> tuple[Slot, Token]:
+            await answered.wait()
+            return PLAIN, await grant.keep(PLAIN, TOKEN, fresh=True)
+
+        fetching = asyncio.create_task(grant.complete(fetch))
+        await turns()
+        fetching.cancel()
+        await turns()
+        answered.set()
+        await grant.flights.settle()
+        assert TOKEN == grant.tokens[PLAIN]
+        assert record(TOKEN, None) == await store.inner.load(KEY)
+
+    run(main())
+
+
+def test_secrets_do_not_show() -> None:
+    """Neither a record, a store, a grant, nor what a flight began with shows a token."""
+    store = MemoryStore()
+    stored = record({"access_token": "hidden"}, "hidden")
+    run(store.compare_and_swap(KEY, None, stored))
+    grant = grant_of(store, KEY)
+    starts = [grant.start_from(stored)]
+    grant.assign(Token({"access_token": "hidden", "refresh_token": "hidden"}))
+    starts += [grant.start(), grant.start_from(stored)]
+    for shown in (stored, store, grant, StoredSource(grant=grant), *starts):
+        assert "hidden" not in repr(shown)
