@@ -127,6 +127,11 @@ class Client:
 
     # Public: what a client is.
 
+    def __repr__(self) -> str:
+        """Name the provider; a client's repr shows nothing that it was given."""
+        whose = f" of {self._provider.name}" if self._provider is not None else ""
+        return f"<{type(self).__name__}{whose}>"
+
     @property
     def provider(self) -> Provider[Any] | None:
         """The declaration that the client was made from; None for a class used without one."""
