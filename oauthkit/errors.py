@@ -179,9 +179,12 @@ class ForeignOriginError(RequestError):
         self.provider = provider
         whose = f"of provider {provider!r} " if provider else ""
         allowed = ", ".join(self.declared) or "none"
+        secure = origin.replace("http://", "https://", 1)
+        hint = f"If it belongs there, pass origins=[{origin!r}] when the client is made."
+        if secure != origin and secure in self.declared:
+            hint = f"Write {secure}: a token does not travel in the clear."
         super().__init__(
-            f"the token {whose}does not go to {origin}; declared are: {allowed}. "
-            f"If it belongs there, pass origins=[{origin!r}] when the client is made."
+            f"the token {whose}does not go to {origin}; declared are: {allowed}. {hint}"
         )
 
 

@@ -135,6 +135,12 @@ def test_foreign_origin_error(declared: list[str], provider: str, start: str) ->
     assert start + hint == str(error)
 
 
+def test_http_where_https_is_declared() -> None:
+    """The hint is the URL that works: an origin over http would be refused."""
+    error = ForeignOriginError("http://api.example", ["https://api.example"])
+    assert str(error).endswith("Write https://api.example: a token does not travel in the clear.")
+
+
 MASKED = [
     ("nothing to mask", ["secret"], "nothing to mask"),
     ("", ["secret"], ""),

@@ -152,11 +152,15 @@ class Client:
             fence=Fence.around(self._all_origins, source),
             signer=self._make_signer(),
             cookies=self._cookies,
-            verb=True,
         )
         return self._verbs
 
     # Public: what a client is.
+
+    def __repr__(self) -> str:
+        """Name the provider; a client's repr shows nothing that it was given."""
+        whose = f" of {self._provider.name}" if self._provider is not None else ""
+        return f"<{type(self).__name__}{whose}>"
 
     @property
     def provider(self) -> Provider[Any] | None:
@@ -195,7 +199,7 @@ class Client:
                 "which origins may the token go to? Pass origins=['https://…'] when the client is "
                 "made: its middleware sees every request of the session"
             )
-        return Signing(fence=verbs.fence, signer=verbs.signer, cookies=self._cookies)
+        return verbs
 
     @property
     def session(self) -> ClientSession:
@@ -307,7 +311,7 @@ class Client:
         finally:
             once.detach()
 
-    def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[Signing, URL]:
+    def _prepare(self, url: str | URL, kwargs: dict[str, Any]) -> tuple[ClientMiddlewareType, URL]:
         """Find the URL, check it against the fence, and choose what signs the request."""
         if isinstance(url, str) and url.startswith("/"):
             url = self._put_after_base(url)
@@ -319,7 +323,7 @@ class Client:
         kept = None
         if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
             kept = _check_headers(kwargs, target)
-        return signing.evolve(kept=kept), target
+        return signing.for_call(kept), target
 
     def _choose(self, target: URL) -> Signing:
         """Return what signs requests to the origin of *target*, and remember it."""
@@ -331,7 +335,7 @@ class Client:
             # A class used without provider and origins: where its caller sends a request is
             # declared for that request, and not for where it is redirected to.
             fence = Fence.around((_secure_origin(target),), self._the_source)
-            signing = signing.evolve(fence=fence)
+            signing = Signing(fence=fence, signer=signing.signer, cookies=self._cookies)
         if len(self._signings) >= _MOST_REMEMBERED:
             self._signings.clear()
         self._signings[target.scheme, target.raw_authority] = signing

@@ -171,13 +171,11 @@ class StoredSource:
         while True:
             began = grant.start_from(stored)
             held = grant.tokens.get(self.slot)
-            if held is not None and _same(held, rejected) and grant.seeded and stored is not None:
-                # What was put there by hand is refused: what is stored may be newer.
-                other = stored.access_tokens.get(self.slot)
-                if other is not None and not _same(other, rejected):
-                    grant.seeded = False
-                    continue
             if self.exchange is None:
+                if stored is not None and held is not None and _same(held, rejected):
+                    # What was put there by hand is refused: what is stored may be newer.
+                    grant.adopt(stored)
+                    held = grant.tokens.get(self.slot)
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
             if held is not None and not _same(held, rejected) and self._is_good(held):
                 return Landing(began.generation, self.slot, held)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from http.cookies import Morsel, SimpleCookie
 
 import attrs
-from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse, hdrs
+from aiohttp import (
+    ClientHandlerType,
+    ClientMiddlewareType,
+    ClientPayloadError,
+    ClientRequest,
+    ClientResponse,
+    hdrs,
+)
+from aiohttp.payload import Payload
 from yarl import URL
 
-from oauthkit.tokens.seams import NothingNewError
+from oauthkit.tokens.seams import NothingNewError, TokenSource
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.seams import Signer
 
@@ -58,44 +66,51 @@ class Signing:
     Sign each request whose origin is inside the fence; an aiohttp client middleware.
 
     aiohttp runs it again on every redirect hop: each hop is signed anew, or carries nothing of
-    ours. A request elsewhere passes untouched when the session is somebody's own (*verb* false). A
-    client's verbs have checked the first URL themselves, and have one of these for each call. A
-    redirect that leads elsewhere then also loses the cookies of the jar, which may be another
-    account's, and nothing is signed any more: who got the call could send it back with a URL of
-    his choice.
+    ours. It is for a session of somebody's own: a request elsewhere passes untouched.
     """
 
     fence: Fence
     signer: Signer
     cookies: bool = False
-    verb: bool = False
-    kept: KeptCookies | None = None
-    _left: bool = attrs.field(default=False, init=False)
 
-    def evolve(self, *, fence: Fence | None = None, kept: KeptCookies | None = None) -> Signing:
-        """Return one with another fence, or for a call with cookies of its own."""
-        return Signing(
-            fence=fence or self.fence,
-            signer=self.signer,
-            cookies=self.cookies,
-            verb=self.verb,
-            kept=kept,
-        )
-
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Sign *request* if its origin is declared, and hand it on."""
-        source = None if self._left else self.fence.find(request.url)
+        source = self.fence.find(request.url)
         if source is None:
-            if not self.verb:
-                return await handler(request)
-            self._left = True
+            return handler(request)
         if hdrs.COOKIE in request.headers and not self.cookies:
-            self._strip_cookies(request)
-        body = request.body
-        if body and body.consumed:  # before 3.14, aiohttp would send it empty
-            raise ClientPayloadError("the body was read up by the request that was redirected")
-        if source is None:
-            return await handler(request)
+            del request.headers[hdrs.COOKIE]
+        if request.body:
+            _refuse_read_up(request.body)
+        return self._send(request, handler, source)
+
+    def for_call(self, kept: KeptCookies | None) -> ClientMiddlewareType:
+        """
+        Return the middleware of one call of a client's verb, which has checked the first URL.
+
+        A redirect that leads elsewhere loses the cookies of the jar too, which may be another
+        account's, and from there on nothing is signed: who got the call could send it back with a
+        URL of his choice.
+        """
+        left = False
+
+        def sign(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+            nonlocal left
+            source = None if left else self.fence.find(request.url)
+            left = source is None
+            if hdrs.COOKIE in request.headers and not self.cookies:
+                _strip_cookies(request, None if left else kept)
+            if request.body:
+                _refuse_read_up(request.body)
+            return handler(request) if source is None else self._send(request, handler, source)
+
+        return sign
+
+    async def _send(
+        self, request: ClientRequest, handler: ClientHandlerType, source: TokenSource
+    ) -> ClientResponse:
         token = await source.token()
         tried: tuple[str, ...] = ()
         while True:
@@ -120,9 +135,15 @@ class Signing:
             except NothingNewError:
                 return response
 
-    def _strip_cookies(self, request: ClientRequest) -> None:
-        kept = self.kept.filter(request) if self.kept is not None and not self._left else ""
-        if kept:
-            request.headers[hdrs.COOKIE] = kept
-        else:
-            del request.headers[hdrs.COOKIE]
+
+def _strip_cookies(request: ClientRequest, kept: KeptCookies | None) -> None:
+    left = kept.filter(request) if kept is not None else ""
+    if left:
+        request.headers[hdrs.COOKIE] = left
+    else:
+        del request.headers[hdrs.COOKIE]
+
+
+def _refuse_read_up(body: Payload) -> None:
+    if body.consumed:  # before 3.14, aiohttp would send it empty
+        raise ClientPayloadError("the body was read up by the request that was redirected")

@@ -277,3 +277,11 @@ def test_request_that_is_never_sent(pair: Pair) -> None:
     pending = [client.get("/x")]
     with pytest.warns(RuntimeWarning, match="never awaited"):
         pending.clear()
+
+
+def test_repr_names_the_provider(pair: Pair) -> None:
+    """And nothing else: a client lands in logs."""
+    client = client_of(pair)
+    assert client.provider is not None
+    assert f"<AsyncOAuth1Client of {client.provider.name}>" == repr(client)
+    assert "<AsyncOAuth1Client>" == repr(AsyncOAuth1Client(None, "id", "secret"))

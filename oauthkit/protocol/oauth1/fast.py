@@ -15,13 +15,13 @@ property tests hold the two against each other. Four observations carry it:
 * Within one token only nonce, time and signature change: the rest is a handful of constants. No
   parameter of a request falls between them, unless its name begins with ``oauth_``; such a
   request is sorted parameter by parameter.
-* HMAC hashes a block made of the key, twice, before it comes to the text. Both hashes are kept at
-  that point, and each signature goes on with copies of them.
+* HMAC takes in the key before it comes to the text. It is kept at that point, and each signature
+  goes on with a copy.
 """
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import re
 from binascii import b2a_base64
 from collections.abc import Callable
@@ -44,8 +44,6 @@ from oauthkit.protocol.oauth1.signatures import (
 )
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
-
     from yarl import URL
 
 __all__ = ["HeaderSigner"]
@@ -221,26 +219,14 @@ def _make_digest(secrets: str, method: str, rsa_key: str | None) -> Callable[[st
             return _encode_base64(rsa(base_string.encode()))
 
         return sign_rsa
-    start_inner, start_outer = _start_hmac(secrets.encode(), hash_name(method))
+    start = hmac.new(secrets.encode(), digestmod=hash_name(method)).copy
 
     def sign_hmac(base_string: str) -> str:
-        inner, outer = start_inner(), start_outer()
-        inner.update(base_string.encode())
-        outer.update(inner.digest())
-        return _encode_base64(outer.digest())
+        mac = start()
+        mac.update(base_string.encode())
+        return _encode_base64(mac.digest())
 
     return sign_hmac
-
-
-def _start_hmac(key: bytes, name: str) -> tuple[Callable[[], _Hash], Callable[[], _Hash]]:
-    """Return what gives copies of HMAC's two hashes, which have taken in the key (RFC 2104 §2)."""
-    size = hashlib.new(name).block_size
-    if len(key) > size:
-        key = hashlib.new(name, key).digest()
-    block = key.ljust(size, b"\0")
-    inner = hashlib.new(name, bytes(octet ^ 0x36 for octet in block))
-    outer = hashlib.new(name, bytes(octet ^ 0x5C for octet in block))
-    return inner.copy, outer.copy
 
 
 def _encode_base64(octets: bytes) -> str:
