@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAssertionClient"]
 
 _PLACEMENTS = ("header", "body", "query")
+_RESERVED = frozenset({"aud", "exp", "iat", "iss", "sub"})
 
 
 class AsyncAssertionClient(Client):
@@ -102,6 +104,11 @@ class AsyncAssertionClient(Client):
             raise ConfigurationError(f"alg = {alg!r}, and header names {named!r}: leave one out")
         alg = alg or cast("Algorithm | None", named) or "RS256"
         check_choice("alg", alg, ALGORITHMS)
+        if reserved := sorted(_RESERVED.intersection(claims or ())):
+            raise ConfigurationError(
+                f"claims holds {', '.join(reserved)}, which the client sets itself: pass issuer=, "
+                "subject=, audience= and expires_in="
+            )
         check_choice("token_placement", token_placement, _PLACEMENTS)
         check_assertion(whose, token_endpoint=endpoint, issuer=issuer, key=key)
         check_amount("expires_in", expires_in, "seconds")
@@ -178,7 +185,9 @@ class AsyncAssertionClient(Client):
     # What the base asks for.
 
     def _grant_key(self) -> GrantKey:
-        who = f"{self._issuer} for {self._subject}" if self._subject else self._issuer
+        # All that the token depends on, but its scope: one user's must not be taken for another's.
+        claims = {name: value for name, value in self._claims.items() if name != "scope"}
+        who = json.dumps([self._issuer, self._subject, self._audience, claims], sort_keys=True)
         return GrantKey(issuer=self._token_endpoint, client_id=who, account=self._account)
 
     def _slot(self) -> Slot:

@@ -31,13 +31,13 @@ class AssertionExchange:
     issuer: str
     audience: str
     subject: str | None = None
-    claims: Mapping[str, Any] = attrs.field(factory=dict)
+    claims: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     key: str = attrs.field(repr=False)
     alg: Algorithm = "RS256"
-    header: Mapping[str, Any] = attrs.field(factory=dict)
+    header: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     lifetime: int = 3600
     grant_type: str = JWT_BEARER
-    form: Mapping[str, str] = attrs.field(factory=dict)
+    form: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     _signer: JwtSigner | None = attrs.field(default=None, init=False, repr=False)
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's

@@ -80,4 +80,6 @@ class Authorizations:
             url, state=expected, issuer=named or self.issuer, iss_required=self.iss_required
         )
         self._requests.pop(expected, None)
+        if expected == self.own_state:
+            self.own_state = None  # each is good once
         return request, values["code"]

@@ -127,9 +127,10 @@ class Client:
     def _the_grant(self) -> Grant:
         grant = self._grant
         if grant is None:
-            grant = self._grant = grant_of(self._store or MemoryStore(), self._grant_key())
-            if self._initial_token is not None and not grant.known:
-                grant.assign(self._initial_token, self._slot())
+            store = MemoryStore() if self._store is None else self._store
+            grant = self._grant = grant_of(store, self._grant_key())
+            if self._initial_token is not None:
+                grant.offer(self._initial_token, self._slot())
         return grant
 
     def _protocol_url(self, url: str | URL | None, field: str, default: str | None = None) -> str:

@@ -22,9 +22,9 @@ from oauthkit.protocol.authorization_request import (
     build_authorization_url,
     generate_state,
 )
-from oauthkit.protocol.responses import parse_authorization_response, parse_token_members
+from oauthkit.protocol.responses import parse_token_members
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.grants import Deadline, Slot
+from oauthkit.tokens.grants import Deadline, Slot, Unsaved
 
 __all__ = ["AsyncOAuth2Client"]
 
@@ -107,8 +107,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
             "state": state,
         }
         if code_verifier is not None:
-            query["code_challenge"] = pkce.code_challenge(code_verifier, method or "S256")
-            query["code_challenge_method"] = method or "S256"
+            how: pkce.CodeChallengeMethod = method or "S256"
+            query["code_challenge"] = pkce.code_challenge(code_verifier, how)
+            query["code_challenge_method"] = how
         if provider is not None:
             query.update(provider.authorization_params)
         query.update(params)
@@ -155,6 +156,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
         elif code is not None:
             request = self._pending.take(request)
         kind = grant_type or self._infer(code, username)
+        if kind == "refresh_token":
+            return await self.refresh_token(url, form.pop("refresh_token", None), headers, **form)
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         since, deadline = grant.start(), self._deadline
@@ -163,11 +166,13 @@ class AsyncOAuth2Client(OAuth2Wiring):
         async def fetch_and_keep() -> tuple[Slot, Token]:
             members = await flow.fetch(target, {**body, **form}, headers=headers)
             kept = await grant.keep(slot, members, fresh=True, since=since, deadline=deadline)
+            if self._token_endpoint is None:
+                # Only what has answered with a token is where the refresh token may go.
+                self._token_endpoint = target
+                self._verbs = self._source = None
+                self._signings.clear()
             return slot, kept
 
-        if self._token_endpoint is None:
-            self._token_endpoint = target
-            self._verbs = None
         return await grant.complete(fetch_and_keep)
 
     def token_from_fragment(self, authorization_response: str) -> Token:
@@ -184,11 +189,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
                 "the callback's fragment holds neither access_token nor error",
                 error="invalid_response",
             )
-        expected = self._pending.expect(values.get("state"))
-        checked = {**values, "code": "fragment"}
-        parse_authorization_response(
-            build_authorization_url("https://callback.invalid/", checked), state=expected
-        )
+        # Its rules are those of a query: state, iss, nothing twice, a refusal.
+        self._pending.finish(f"https://callback.invalid/?{fragment}&code=none", None, None)
         token = self._read_token(parse_token_members(values, now=self._clock()))
         self._the_grant.assign(token, self._slot())
         return token
@@ -217,6 +219,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
         async def fetch_and_keep() -> tuple[Slot, Token]:
             async with limit, grant.store.lock(grant.key):
                 # Under the lock: what was the refresh token before may have been spent meanwhile.
+                if (late := grant.unsaved) is not None:  # could not be stored before
+                    await grant.keep(late.slot, late.members, since=late.since)
                 began = grant.start_from(await grant.store.load(grant.key))
                 held = grant.tokens.get(slot)
                 known = began.record.refresh_token if began.record is not None else None
@@ -231,6 +235,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
                 )
                 limit.renew()
                 members = {"refresh_token": spent, **members}
+                grant.unsaved = Unsaved(slot, members, began, held, False)
                 token = await grant.keep(slot, members, since=began)
             if notify is not None:
                 await notify(token, held)
@@ -318,10 +323,17 @@ class AsyncOAuth2Client(OAuth2Wiring):
                     "a code is missing: send the user to create_authorization_url(), and pass the "
                     "URL that he comes back to as authorization_response="
                 )
+            verifier = code_verifier or (request.code_verifier if request else None)
+            if verifier is None and self._code_challenge_method is not None:
+                raise RequestError(
+                    "the code_verifier of this login is missing (RFC 7636 §4.5): pass request=, "
+                    "the AuthorizationRequest that was kept when the user was sent away, or "
+                    "code_verifier=; for a server without PKCE, code_challenge_method=None"
+                )
             return grants.authorization_code(
                 code,
                 redirect_uri=request.redirect_uri if request else self._redirect_uri,
-                code_verifier=code_verifier or (request.code_verifier if request else None),
+                code_verifier=verifier,
             )
         if kind == "password":
             username, password = login[0] or self._username, login[1] or self._password

@@ -14,6 +14,7 @@ from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenti
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
 from oauthkit.protocol.shape import describe_shape
+from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.stores import Record
 from oauthkit.transport.seams import Answer, Caller
@@ -32,6 +33,7 @@ class ParseToken(Protocol):
 
     def __call__(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
         """Return the token's members; raise OAuthError where there is none."""
+        ...
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -46,7 +48,9 @@ class OAuth2Flow:
     caller: Caller
     parse_token: ParseToken = parse_token_response
     clock: Callable[[], float] = time.time
-    hooks: Mapping[str, Iterable[Callable[..., Any]]] = attrs.field(factory=dict, repr=False)
+    hooks: Mapping[str, Iterable[Callable[..., Any]]] = attrs.field(
+        factory=dict[str, list[Callable[..., Any]]], repr=False
+    )
 
     async def fetch(
         self,
@@ -65,7 +69,12 @@ class OAuth2Flow:
         try:
             return dict(self.parse_token(answer.status, answer.body, now=now))
         except OAuthError as error:
-            raise self._explain(answer, secrets, error) from None
+            refusal = self._explain(answer, secrets, error)
+        try:
+            # Outside of the handler: what was caught may quote what was sent.
+            raise refusal
+        finally:
+            del refusal  # it holds this frame
 
     async def revoke(
         self, url: str, token: str, token_type_hint: str | None, extra: Mapping[str, str]
@@ -162,17 +171,19 @@ class OAuth2Exchange:
     flow: OAuth2Flow
     token_endpoint: str | None
     refresh_endpoint: str | None = None
-    refresh_params: Mapping[str, str] = attrs.field(factory=dict)
+    refresh_params: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     grant_type: str
     scope: str = ""
+    slot: Slot = PLAIN
     username: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:
         """Return the members of a new token; see ``Exchange``."""
-        if record is not None and record.refresh_token:
+        if record is not None and record.refresh_token and self._may_refresh(record):
+            scope = None if self.slot in record.access_tokens else self.scope
             try:
-                return await self.refresh(record.refresh_token)
+                return await self.refresh(record.refresh_token, scope)
             except OAuthError as error:
                 if error.error != "invalid_grant" or not self._needs_no_user:
                     raise
@@ -189,11 +200,18 @@ class OAuth2Exchange:
             form = client_credentials(self.scope)
         return await self.flow.fetch(self._endpoint(self.token_endpoint), form)
 
-    async def refresh(self, token: str) -> Mapping[str, Any]:
+    async def refresh(self, token: str, scope: str | None = None) -> Mapping[str, Any]:
         """Spend a refresh token (RFC 6749 §6)."""
         url = self._endpoint(self.refresh_endpoint or self.token_endpoint)
-        form = {**refresh_token(token), **self.refresh_params}
+        form = {**refresh_token(token, scope), **self.refresh_params}
         return await self.flow.fetch(url, form, hook="refresh_token_response")
+
+    def _may_refresh(self, record: Record) -> bool:
+        # A refresh token brings the scope that it was got with: for another one, a client that
+        # needs no user asks anew.
+        return self.slot in record.access_tokens or not (
+            record.access_tokens and self._needs_no_user
+        )
 
     @property
     def _needs_no_user(self) -> bool:

@@ -19,6 +19,7 @@ from oauthkit.clients.options import (
     check_redirect_uri,
     check_secret_for,
 )
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol import grants, pkce
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.token import Token, oauth2_token
@@ -132,6 +133,14 @@ class OAuth2Wiring(Client):
             store=store,
             account=account,
         )
+        if store is not None and _provider is None and token_endpoint is None:
+            raise ConfigurationError(
+                "store= needs token_endpoint=: two servers must not share a record"
+            )
+        if token_endpoint is not None and _provider is None:
+            token_endpoint = self._protocol_url(token_endpoint, "token_endpoint")
+        if refresh_token_url is not None:
+            refresh_token_url = self._protocol_url(refresh_token_url, "token_endpoint")
         self._client_id = client_id or ""
         self._client_secret = client_secret or ""
         self._auth_method: ClientAuthMethod = method
@@ -147,7 +156,7 @@ class OAuth2Wiring(Client):
         self._grant_type = grant_type
         self._username = username
         self._password = password
-        self._code_challenge_method = code_challenge_method
+        self._code_challenge_method: pkce.CodeChallengeMethod | None = code_challenge_method
         self._leeway = leeway
         self._answer_limit = answer_limit
         self._clock = clock
@@ -248,6 +257,7 @@ class OAuth2Wiring(Client):
             refresh_params=self._refresh_params,
             grant_type=self._grant_type or "authorization_code",
             scope=self._scope,
+            slot=self._slot(),
             username=self._username,
             password=self._password,
         )

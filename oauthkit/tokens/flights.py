@@ -79,7 +79,13 @@ class Flights(Generic[T]):
     async def settle(self) -> None:
         """Wait until nothing is in flight; failures are their waiters' business."""
         loop = asyncio.get_running_loop()
-        while flying := [t for t in self._flying if t.get_loop() is loop and not t.done()]:
+        # Not for the caller's own: a hook that closes the client would wait for itself.
+        mine = asyncio.current_task()
+        while flying := [
+            task
+            for task in self._flying
+            if task.get_loop() is loop and not task.done() and task is not mine
+        ]:
             await asyncio.wait(flying)
 
     def _join(self, start: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:

@@ -91,9 +91,10 @@ class Grant:
     *known* says whether they are all there is to know: before, the store has to be asked. *seeded*
     says that somebody put them there by hand, so that they count for more than what is stored.
     *generation* grows whenever that happens, and with each new grant: a flight of an older one
-    leaves the memory alone. *after_401* are the tokens that were got because a resource refused
-    the one before, and when (by the clock of who got them). *unsaved* is what could not be stored:
-    the next flight tries again before anything is spent.
+    leaves the memory alone. *initial* is what counts where the store has no record. *after_401* are
+    the tokens that were got because a resource refused the one before, and when (by the clock of
+    who got them). *unsaved* is what could not be stored: the next flight tries again before
+    anything is spent.
     """
 
     store: TokenStore
@@ -105,6 +106,7 @@ class Grant:
     after_401: dict[Slot, tuple[Token, float]] = attrs.field(
         factory=dict[Slot, tuple[Token, float]], init=False, repr=False
     )
+    initial: Record | None = attrs.field(default=None, init=False, repr=False)
     unsaved: Unsaved | None = attrs.field(default=None, init=False, repr=False)
     flights: Flights[Landing] = attrs.field(factory=Flights[Landing], init=False, repr=False)
     # The slot that the shared flight is for, while there is one; and what marks its hook's tasks.
@@ -117,6 +119,13 @@ class Grant:
         self.after_401.clear()
         self.tokens = {} if token is None else {slot: token}
         self.known = self.seeded = True
+
+    def offer(self, token: Token, slot: Slot = PLAIN) -> None:
+        """Take *token* as what counts where the store holds nothing: what it holds is newer."""
+        if self.initial is None:
+            self.initial = _as_record({slot: token})
+        if not self.tokens and not self.seeded:
+            self.tokens = {slot: token}
 
     def adopt(self, record: Record | None) -> None:
         """Take over what a store holds, or that it holds nothing."""
@@ -132,11 +141,12 @@ class Grant:
 
     def start_from(self, stored: Record | None) -> Start:
         """Note what a flight begins with, and take over what is *stored* unless memory counts."""
+        counts = self.initial if stored is None else stored
         if not self.seeded:
-            self.adopt(stored)
+            self.adopt(counts)
         return Start(
             generation=self.generation,
-            record=self._by_hand() if self.seeded else stored,
+            record=self._by_hand() if self.seeded else counts,
             by_hand=self.seeded,
             asked=True,
             was_stored=None if stored is None else stored.refresh_token,
@@ -144,13 +154,7 @@ class Grant:
 
     def _by_hand(self) -> Record:
         """Return the tokens that were put into memory as a record."""
-        refresh_token = None
-        access_tokens: dict[Slot, Token] = {}
-        for slot, token in self.tokens.items():
-            refresh_token = token.get("refresh_token", refresh_token)
-            if "access_token" in token or "oauth_token" in token:
-                access_tokens[slot] = _without_refresh_token(token)
-        return Record(access_tokens=access_tokens, refresh_token=refresh_token)
+        return _as_record(self.tokens)
 
     async def keep(
         self,
@@ -183,7 +187,8 @@ class Grant:
                 if self.generation == since.generation:
                     self.adopt(stored)
                 return self.tokens.get(slot, got)
-            base = Record() if fresh else (since.record if since.by_hand else stored) or Record()
+            counts = since.record if since.by_hand or stored is None else stored
+            base = Record() if fresh or counts is None else counts
             record = Record(
                 access_tokens={**base.access_tokens, slot: _without_refresh_token(got)},
                 refresh_token=got.get("refresh_token") or base.refresh_token,
@@ -251,6 +256,16 @@ class Deadline:
         finally:
             # It knows its task, which holds what it raises, and that the frames that hold us.
             self._timeout = asyncio.timeout(None)
+
+
+def _as_record(tokens: Mapping[Slot, Token]) -> Record:
+    refresh_token = None
+    access_tokens: dict[Slot, Token] = {}
+    for slot, token in tokens.items():
+        refresh_token = token.get("refresh_token", refresh_token)
+        if "access_token" in token or "oauth_token" in token:
+            access_tokens[slot] = _without_refresh_token(token)
+    return Record(access_tokens=access_tokens, refresh_token=refresh_token)
 
 
 def _complete(record: Record, slot: Slot) -> Token:

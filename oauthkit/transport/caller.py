@@ -134,7 +134,7 @@ def _without_secrets(error: Exception) -> Exception | None:
 class _Once:
     """Let a request through once, with exactly these headers; a second sending is refused."""
 
-    _headers: Mapping[str, str]
+    _headers: Mapping[str, str] = attrs.field(repr=False)
     _sent: bool = False
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:

@@ -35,8 +35,8 @@ class KeptCookies:
     """
 
     url: URL
-    header: tuple[str, ...]
-    others: frozenset[str]
+    header: tuple[str, ...] = attrs.field(repr=False)
+    others: frozenset[str] = attrs.field(repr=False)
 
     @classmethod
     def of(
