@@ -106,7 +106,7 @@ def test_verb_is_refused_elsewhere(pair: Pair, placement: str, base: str) -> Non
     async def main() -> None:
         async with session_of(pair) as session:
             client = client_of(pair, session, placement=placement)
-            with pytest.raises(ForeignOriginError, match="origins=|Write https") as caught:
+            with pytest.raises(ForeignOriginError, match=r"origins=|Write https") as caught:
                 await client.post(f"{base}/elsewhere", data=DATA)
         assert base == caught.value.origin
         assert (f"https://{HOST}",) == caught.value.declared
