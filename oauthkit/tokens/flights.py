@@ -27,18 +27,18 @@ class LoopBinding:
     It moves to another loop once that one is closed.
     """
 
-    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+    loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     def enter(self) -> asyncio.AbstractEventLoop:
         """Return the running loop; raises LoopError if the object lives on another open one."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            if self._loop is not None and not self._loop.is_closed():
+        if self.loop is not loop:
+            if self.loop is not None and not self.loop.is_closed():
                 raise LoopError(
                     "this client did its first I/O on another event loop, which is still open: "
                     "make a client per loop, or close that loop first"
                 )
-            self._loop = loop
+            self.loop = loop
         return loop
 
 

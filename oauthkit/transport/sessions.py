@@ -30,7 +30,9 @@ class SessionHolder:
 
     def get(self) -> ClientSession:
         """Return the session; raises LoopError on a second loop while the first is open."""
-        loop = self._binding.enter()
+        loop = asyncio.get_running_loop()
+        if loop is not self._binding.loop:
+            self._binding.enter()
         if self.given is not None:
             return self.given
         own = self._own

@@ -61,6 +61,14 @@ _IS_PLAIN_PATH = re.compile(r"/[A-Za-z0-9\-._~/%]*+").fullmatch
 _MOST_STARTS = 256
 
 
+# A service's requests go to few paths.
+@lru_cache(maxsize=1024)
+def _encode_path(path: str) -> str:
+    if _IS_PLAIN_PATH(path):
+        return path.replace("%", "%25").replace("/", "%2F")
+    return percent_encode(path or "/")
+
+
 def _make_canonical(query: str) -> str:
     rewritten = _REWRITE(_rewrite, query)
     return rewritten if _IS_CANONICAL(rewritten) else encode_form(decode_form(query))
@@ -185,11 +193,7 @@ class HeaderSigner:
                     parts.append(item)
                     parts.sort()
                     item = "%26".join(parts)
-        if _IS_PLAIN_PATH(path):
-            path = path.replace("%", "%25").replace("/", "%2F")
-        else:
-            path = percent_encode(path or "/")
-        signature = self._digest(f"{start}{path}&{item.replace('!', '%3D')}")
+        signature = self._digest(f"{start}{_encode_path(path)}&{item.replace('!', '%3D')}")
         return f'{first}{nonce}{second}{timestamp}{third}{signature}"'
 
     def _remember(self, key: tuple[str, str, str]) -> str:
