@@ -64,7 +64,9 @@ class Site:
 async def serving() -> AsyncGenerator[Site]:
     """Run a server on a free port."""
     site = Site()
-    runner = web.ServerRunner(web.Server(site.handle), shutdown_timeout=0)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", site.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

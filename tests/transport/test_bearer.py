@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from oauthkit import MemoryStore, RequestError, Token
 from oauthkit.tokens.sources import StoredSource
@@ -240,7 +241,8 @@ def test_request_is_given_back(placement: TokenPlacement, fails: bool) -> None:
         try:
             return await handler(request)
         finally:
-            seen.append((str(request.url), await request.body.as_bytes()))
+            body: Any = request.body
+            seen.append((str(request.url), await body.as_bytes()))
 
     async def main() -> None:
         async with pair() as (home, stranger):
@@ -260,9 +262,10 @@ def test_request_is_given_back(placement: TokenPlacement, fails: bool) -> None:
     run(main())
 
 
-async def _hang_up(request: Any) -> Any:
+async def _hang_up(request: web.Request) -> web.Response:
+    assert request.transport is not None
     request.transport.close()
-    return aiohttp.web.Response()
+    return web.Response()
 
 
 def test_elsewhere() -> None:

@@ -31,7 +31,7 @@ def guard(site: Site, *good: str) -> None:
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = header or request.query.get("access_token") or form.get("access_token")
         if token in good:
-            return web.Response(text=f"{token} {form.get('a')}")
+            return web.Response(text=f"{token!s} {form.get('a')!s}")
         return web.Response(status=401, text=REFUSAL)
 
     site.handlers["/x"] = answer
@@ -220,7 +220,8 @@ def test_websocket(placement: TokenPlacement) -> None:
                     token_placement=placement,
                     token_endpoint=f"{site.origin}/token",
                     origins=[site.origin],
-                ) as client,client.ws_connect(f"{site.origin.replace('http', 'ws')}/ws") as socket
+                ) as client,
+                client.ws_connect(f"{site.origin.replace('http', 'ws')}/ws") as socket,
             ):
                 assert "hello" == await socket.receive_str()
             assert ["new"] == opened_by
