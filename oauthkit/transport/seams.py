@@ -10,9 +10,29 @@ from aiohttp import ClientRequest, ClientResponse
 
 from oauthkit.protocol.token import Token
 
-__all__ = ["Answer", "Caller", "Signer"]
+__all__ = ["Answer", "Caller", "Signer", "show_content_type"]
 
 Undo = Callable[[], Awaitable[None]]
+
+_USUAL_TYPES = frozenset(
+    {
+        "application/json",
+        "application/octet-stream",
+        "application/problem+json",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "text/html",
+        "text/plain",
+        "text/xml",
+    }
+)
+
+
+def show_content_type(content_type: str) -> str:
+    """Return a media type as an error may show it: an unusual one may repeat what was sent."""
+    if content_type in _USUAL_TYPES:
+        return content_type
+    return "an unusual content type" if content_type else "no content type"
 
 
 class Signer(Protocol):
