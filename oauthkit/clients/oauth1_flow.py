@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import re
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hmac import compare_digest
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 from yarl import URL
 
 from oauthkit.clients.oauth1_arguments import Extra
+from oauthkit.clients.spellings import spell
 from oauthkit.errors import CallbackError, CredentialsError, OAuthError, RequestError, mask
 from oauthkit.protocol.oauth1 import (
     Placement,
@@ -34,7 +32,6 @@ __all__ = ["OAuth1Flow", "OAuth1Rules"]
 FORM = "application/x-www-form-urlencoded"
 _HEADERS = {"Accept": "*/*", "User-Agent": "oauthkit"}
 _SECRET_PARAMS = ("oauth_token", "oauth_signature", "oauth_nonce", "oauth_verifier")
-_ESCAPE = re.compile(r"%(?:25)?[0-9A-F]{2}")
 
 
 @attrs.frozen(kw_only=True)
@@ -191,7 +188,7 @@ class OAuth1Flow:
         # Where the callback leads is worth showing; what an application put into it is its own.
         query = signed.params.get("oauth_callback", "").partition("?")[2]
         values += [query, *(value for _, value in parse_qsl(query))]
-        return [spelling for value in values if value for spelling in _spellings(value)]
+        return [spelling for value in values if value for spelling in spell(value)]
 
     def _read(self, answer: Answer, secrets: Sequence[str]) -> Token:
         fault = ""
@@ -226,23 +223,6 @@ class OAuth1Flow:
             length=len(answer.body),
             shape=shape,
         )
-
-
-def _spellings(value: str) -> Iterator[str]:
-    """
-    Return *value* and its encodings that a server may show; mask() knows the usual ones itself.
-
-    Encoded as a form, in lower-case hex, in Base64 and as HTML.
-    """
-    octets = value.encode()
-    once, form = quote(value, safe=""), quote_plus(value)
-    yield value
-    for encoded in (once, quote(once, safe=""), form, quote(form, safe="")):
-        yield encoded
-        yield _ESCAPE.sub(lambda found: found[0].lower(), encoded)
-    yield html.escape(value)
-    yield b64encode(octets).decode().rstrip("=")
-    yield urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def _endpoint(url: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
-from urllib.parse import quote, quote_plus
 
 import attrs
 
+from oauthkit.clients.spellings import spell
 from oauthkit.errors import OAuthError, RequestError, mask
 from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenticate
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
@@ -17,7 +17,7 @@ from oauthkit.protocol.shape import describe_shape
 from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.stores import Record
-from oauthkit.transport.seams import Answer, Caller
+from oauthkit.transport.seams import Answer, Caller, show_content_type
 
 __all__ = ["OAuth2Exchange", "OAuth2Flow", "ParseToken"]
 
@@ -121,7 +121,7 @@ class OAuth2Flow:
     def _secrets(self, form: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
         values = [str(v) for n, v in form.items() if n not in _PLAIN_MEMBERS]
         values += [self.client_secret, *(v.removeprefix("Basic ") for v in headers.values())]
-        return [*values, *map(quote_plus, values), *(quote(v, safe="") for v in values)]
+        return [spelling for value in values if value for spelling in spell(value)]
 
     def _raise_refusal(self, answer: Answer, secrets: list[str]) -> None:
         error, told, uri = parse_error(read_object(answer.body))
@@ -142,7 +142,7 @@ class OAuth2Flow:
             return mask(printable, secrets)
 
         shape = show(describe_shape(answer.body))
-        kind = show(answer.content_type) or "no content type"
+        kind = show_content_type(answer.content_type)
         code, told = show(error.error), show(error.error_description)
         said = shape if code == "invalid_response" else f"{code}: {told}" if told else code
         return OAuthError(
