@@ -1,0 +1,349 @@
+"""The OAuth 2 client's grants, renewals and refusals, against the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from oauthkit import (
+    AsyncOAuth2Client,
+    AuthorizationRequest,
+    CallbackError,
+    MemoryStore,
+    OAuth2Provider,
+    OAuthError,
+    RequestError,
+    Token,
+    connect,
+)
+from oauthkit.testing.servers import OAuth2Server
+from support import run
+
+SITE = "https://api.example"
+TOKEN = f"{SITE}/token"
+CALLBACK = "https://app.example/cb?next=%2Fhome"
+
+
+def declare(*grant_types: str, **changes: Any) -> OAuth2Provider:
+    """Declare the service; *changes* are fields of the declaration."""
+    fields: dict[str, Any] = {
+        "name": "example",
+        "authorization_endpoint": f"{SITE}/authorize",
+        "token_endpoint": TOKEN,
+        "revocation_endpoint": f"{SITE}/revoke",
+        "introspection_endpoint": f"{SITE}/introspect",
+        "api_base": SITE,
+        "grant_types": (*grant_types, "refresh_token"),
+    }
+    return OAuth2Provider(**{**fields, **changes})
+
+
+ROBOT = declare("client_credentials")
+LOGIN = declare("authorization_code")
+
+
+def log_in(server: OAuth2Server, session: ClientSession, **options: Any) -> AsyncOAuth2Client:
+    """Make the client of a log-in, which has no token."""
+    options.setdefault("redirect_uri", CALLBACK)
+    return connect(LOGIN, server.creds, session=session, **options)
+
+
+def make(server: OAuth2Server, session: ClientSession, **options: Any) -> AsyncOAuth2Client:
+    """Make the client without a provider."""
+    return AsyncOAuth2Client(session, server.client_id, server.client_secret, **options)
+
+
+async def call(client: AsyncOAuth2Client, path: str = "/echo") -> int:
+    """Make a call; return its status."""
+    async with client.get(path) as response:
+        await response.read()
+        return response.status
+
+
+def spent(server: OAuth2Server) -> list[str | None]:
+    """Return the refresh tokens that were sent to the token endpoint."""
+    asked = server.exchanges("/token")
+    return [one.parameter("refresh_token") for one in asked]
+
+
+# Grants that need no user.
+
+
+def test_client_credentials() -> None:
+    """§4.4: the first call fetches a token, the next ones send it."""
+    with OAuth2Server.for_provider(ROBOT) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = connect(ROBOT, server.creds, session=session, scope="read write")
+                assert [200, 200] == [await call(client), await call(client)]
+                token = client.token or Token()
+                assert "read write" == token["scope"]
+
+        run(main())
+        assert ["/token", "/echo", "/echo"] == [one.path for one in server.log]
+        assert all(one.ok for one in server.log)
+        assert "client_credentials" == server.log[0].parameter("grant_type")
+
+
+def test_simultaneous_refusals() -> None:
+    """Fifty calls are refused at once: one token is fetched, and each is made again."""
+    with OAuth2Server.for_provider(ROBOT) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = connect(ROBOT, server.creds, session=session)
+                token = await client.fetch_token()
+                server.revoke(token["access_token"])
+                server.log.clear()
+                assert [200] * 50 == await asyncio.gather(*(call(client) for _ in range(50)))
+
+        run(main())
+        assert 1 == server.token_requests
+        assert 50 == len([one for one in server.exchanges("/echo") if one.ok])
+
+
+def test_always_refused() -> None:
+    """A resource that answers 401 whatever is sent costs one token, not one for each call."""
+    with OAuth2Server.for_provider(ROBOT) as server:
+        server.respond("/echo", status=401)
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = connect(ROBOT, server.creds, session=session)
+                await client.fetch_token()
+                server.log.clear()
+                assert [401] * 10 == [await call(client) for _ in range(10)]
+
+        run(main())
+        assert 1 == server.token_requests
+        assert 11 == len(server.exchanges("/echo"))
+
+
+def test_a_thousand_cold_callers() -> None:
+    """A thousand clients of one account in one store begin at once: one token request."""
+    store = MemoryStore()
+    with OAuth2Server.for_provider(ROBOT) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                clients = [
+                    connect(ROBOT, server.creds, session=session, store=store, account="bob")
+                    for _ in range(1000)
+                ]
+                assert [200] * 1000 == await asyncio.gather(*map(call, clients))
+
+        run(main())
+        assert 1 == server.token_requests
+
+
+def test_password() -> None:
+    """§4.3: name and password become a token that is the user's, whoever passes them."""
+    provider = declare("password")
+    with OAuth2Server.for_provider(provider, users={"carol": "p w&d"}) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                login = {"username": "carol", "password": "p w&d"}
+                held = connect(provider, {**server.creds, **login}, session=session)
+                given = make(server, session, token_endpoint=TOKEN)
+                await given.fetch_token(username="carol", password="p w&d")
+                for client in (held, given):
+                    async with client.get(f"{SITE}/userinfo") as response:
+                        assert "carol" == (await response.json())["preferred_username"]
+
+        run(main())
+        sent = [one.parameter("grant_type") for one in server.exchanges("/token")]
+        assert ["password"] * 2 == sent
+        assert all(one.ok for one in server.log)
+
+
+def test_an_empty_store_is_a_store() -> None:
+    """A store with a length, which is false while it is empty, is the one that is used."""
+
+    class Counted(MemoryStore):
+        def __len__(self) -> int:
+            return len(self._records)
+
+    store = Counted()
+    with OAuth2Server.for_provider(ROBOT) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                for _ in range(2):
+                    client = connect(ROBOT, server.creds, session=session, store=store)
+                    assert 200 == await call(client)
+
+        run(main())
+        assert 1 == len(store)
+        assert 1 == server.token_requests
+
+
+# A log-in.
+
+
+def test_log_in() -> None:
+    """§4.1 and RFC 7636: state and verifier go along, are remembered, and are good once."""
+    with OAuth2Server.for_provider(LOGIN, require_pkce=True) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = log_in(server, session)
+                asked = [client.create_authorization_url() for _ in range(2)]
+                backs = [server.authorize(one.url) for one in asked]
+                for back in backs:  # the first is not the last that was made
+                    token = await client.fetch_token(authorization_response=back)
+                    assert token is client.token
+                for back in backs:
+                    with pytest.raises(CallbackError, match="good once"):
+                        await client.fetch_token(authorization_response=back)
+                assert 200 == await call(client)
+
+        run(main())
+        exchanges = server.exchanges("/token")
+        assert [True, True] == [one.ok for one in exchanges]
+        assert [CALLBACK] * 2 == [one.parameter("redirect_uri") for one in exchanges]
+        assert all("code_verifier" in [check.name for check in one.checks] for one in exchanges)
+
+
+def test_another_client_finishes() -> None:
+    """What create_authorization_url() returned goes through text, and finishes anywhere."""
+    with OAuth2Server.for_provider(LOGIN, require_pkce=True) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                asked = log_in(server, session).create_authorization_url()
+                kept = AuthorizationRequest.from_json(asked.to_json())
+                back = server.authorize(asked.url)
+                # The redirect URI is the request's: this client has none.
+                other = connect(LOGIN, server.creds, session=session)
+                await other.fetch_token(authorization_response=back, request=kept)
+                assert 200 == await call(other)
+
+        run(main())
+        assert all(one.ok for one in server.exchanges("/token"))
+
+
+def test_the_callback_of_another() -> None:
+    """§10.12: another log-in's state is refused, nothing is sent, and the right one still works."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                mine, other = (log_in(server, session) for _ in range(2))
+                asked = mine.create_authorization_url()
+                foreign = server.authorize(other.create_authorization_url().url)
+                for request in (None, asked):
+                    with pytest.raises(CallbackError) as caught:
+                        await mine.fetch_token(authorization_response=foreign, request=request)
+                    assert "state_mismatch" == caught.value.error
+                assert 0 == server.token_requests
+                back = server.authorize(asked.url)
+                await mine.fetch_token(authorization_response=back)
+
+        run(main())
+        assert 1 == server.token_requests
+
+
+def test_the_user_refuses() -> None:
+    """§4.1.2.1: access_denied is a CallbackError, and nothing is asked for."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = log_in(server, session)
+                back = server.authorize(client.create_authorization_url().url, approve=False)
+                with pytest.raises(CallbackError) as caught:
+                    await client.fetch_token(authorization_response=back)
+                assert "access_denied" == caught.value.error
+
+        run(main())
+        assert 0 == server.token_requests
+
+
+def test_a_code_needs_its_verifier() -> None:
+    """RFC 7636 §4.5: a code without a verifier is not sent, unless the client does without PKCE."""
+    with OAuth2Server.for_provider(declare("authorization_code")) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = log_in(server, session)
+                with pytest.raises(RequestError, match="code_verifier"):
+                    await client.fetch_token(code="c")
+                back = f"{CALLBACK}&code=c&state=s"
+                with pytest.raises(RequestError, match="code_verifier"):
+                    await client.fetch_token(authorization_response=back, state="s")
+                assert 0 == server.token_requests
+                without = log_in(server, session, code_challenge_method=None)
+                with pytest.raises(OAuthError) as caught:
+                    await without.fetch_token(code="c")
+                assert "invalid_grant" == caught.value.error
+
+        run(main())
+        assert 1 == server.token_requests
+
+
+# Renewal.
+
+
+def answer_once(server: OAuth2Server, **members: Any) -> None:
+    """Let the token endpoint answer with a token of these members, whatever is asked."""
+    answer = {"access_token": "A1", "token_type": "Bearer", "expires_in": 3600, **members}
+    server.respond("/token", headers={"Content-Type": "application/json"}, body=json.dumps(answer))
+
+
+def test_an_old_refresh_token_is_kept() -> None:
+    """§6: an answer without a refresh token keeps the one there is, by either method."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+        answer_once(server)
+
+        async def main() -> None:
+            async with server.session() as session:
+                creds = {**server.creds, "access_token": "A0", "refresh_token": "R0"}
+                client = connect(LOGIN, creds, session=session)
+                first = await client.refresh_token()
+                second = await client.fetch_token(grant_type="refresh_token")
+                assert ["R0", "R0"] == [first["refresh_token"], second["refresh_token"]]
+                assert "A1" == (client.token or Token())["access_token"]
+
+        run(main())
+        assert ["R0", "R0"] == spent(server)
+
+
+def test_a_new_refresh_token_takes_its_place() -> None:
+    """§6: the successor is what is spent the next time, by either method."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                creds = {**server.creds, **server.issue("alice")}
+                client = connect(LOGIN, creds, session=session)
+                tokens = [client.token or Token()]
+                tokens.append(await client.refresh_token())
+                tokens.append(await client.fetch_token(grant_type="refresh_token"))
+                assert [one["refresh_token"] for one in tokens[:2]] == spent(server)
+                assert 3 == len({one["refresh_token"] for one in tokens})
+                assert 200 == await call(client)
+
+        run(main())
+
+
+def test_a_token_given_at_the_start_is_spent_once() -> None:
+    """Where the store has its successor, the token in the credentials counts for nothing."""
+    store = MemoryStore()
+    with OAuth2Server.for_provider(LOGIN) as server:
+        creds = {**server.creds, **server.issue("alice"), "expires_at": 0}
+
+        async def main() -> None:
+            async with server.session() as session:
+                for _ in range(3):
+                    client = connect(LOGIN, creds, session=session, store=store, account="alice")
+                    assert 200 == await call(client)
+                    await client.close()
+
+        run(main())
+        assert [creds["refresh_token"]] == spent(server)
