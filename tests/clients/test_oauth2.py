@@ -6,7 +6,7 @@ import asyncio
 import json
 from base64 import b64encode
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import pytest
 from aiohttp import ClientSession, web
@@ -109,7 +109,8 @@ def test_simultaneous_refusals() -> None:
 
         run(main())
         assert 1 == server.token_requests
-        assert 50 == len([one for one in server.exchanges("/echo") if one.ok])
+        taken = [one.ok for one in server.exchanges("/echo")]
+        assert (50, 50) == (taken.count(False), taken.count(True))
 
 
 def test_always_refused() -> None:
@@ -290,6 +291,22 @@ def test_a_code_needs_its_verifier() -> None:
 
         run(main())
         assert 1 == server.token_requests
+
+
+def test_a_code_alone() -> None:
+    """A code without its callback goes with what this client began last, or with request=."""
+    with OAuth2Server.for_provider(LOGIN, require_pkce=True) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = log_in(server, session)
+                early, late = (client.create_authorization_url() for _ in range(2))
+                for asked, request in ((early, early), (late, None)):
+                    code = dict(parse_qsl(urlsplit(server.authorize(asked.url)).query))["code"]
+                    await client.fetch_token(code=code, request=request)
+
+        run(main())
+        assert [True, True] == [one.ok for one in server.exchanges("/token")]
 
 
 # Renewal.
