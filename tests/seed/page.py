@@ -48,9 +48,13 @@ async def play(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
     return namespace
 
 
-def play_script(name: str) -> dict[str, Any]:
-    """Run a block that starts its own loop, as a script does, and return what it leaves behind."""
-    namespace: dict[str, Any] = {"__name__": "__main__"}
+def play_script(name: str, **given: Any) -> dict[str, Any]:
+    """
+    Run a block that starts its own loop, as a script does, and return what it leaves behind.
+
+    *given* are the names that the page uses and does not define.
+    """
+    namespace: dict[str, Any] = {"__name__": "__main__", **given}
     if sys.version_info < (3, 12):
         # Other tests' asyncio.run() left none to get; in a new process one would be made here.
         asyncio.set_event_loop(asyncio.new_event_loop())

@@ -1,9 +1,11 @@
-"""Every OAuth 1.0a block of the documented page runs, and differs by what the page leaves open."""
+"""Every block of the documented page runs, and differs by what the page leaves open."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +14,7 @@ import aiohttp.client
 import pytest
 
 from oauthkit import AsyncOAuth1Client, CallbackError, OAuthRequest
-from oauthkit.testing.servers import OAuth1Server, accounts
+from oauthkit.testing.servers import AssertionServer, OAuth1Server, accounts
 from seed.page import BLOCKS, difference, documented, play, play_script
 from support import run
 
@@ -49,7 +51,25 @@ DIFFERENCES: dict[str, list[str]] = {
         "+    token='1-7sd..V', token_secret='kd9..Q',",
         "+    redirect_uri='https://example.com/twitter',",
     ],
+    "9-assertion": [
+        "-from authlib.client.aiohttp import OAuthRequest, AsyncAssertionClient",
+        "+from oauthkit import OAuthRequest, AsyncAssertionClient",
+        "-        await client.get(...)",
+        "-        await client.post(...)",
+        "+        await client.get('https://storage.googleapis.com/storage/v1/b')",
+        "+        await client.post('https://storage.googleapis.com/storage/v1/b')",
+        *(_RUN if sys.version_info >= (3, 12) else []),
+    ],
 }
+
+
+def _reach(playing: OAuth1Server | AssertionServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every session that is made from now on reach *playing*."""
+
+    def connector(**_: object) -> aiohttp.TCPConnector:
+        return playing.connector()
+
+    monkeypatch.setattr(aiohttp.client, "TCPConnector", connector)
 
 
 @pytest.fixture
@@ -60,11 +80,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OAuth1Server]:
     playing._accounts.client_secret = "client_secret"
     issued = iter(_ISSUED)
     monkeypatch.setattr(accounts, "_random", lambda: next(issued))
-
-    def connector(**_: object) -> aiohttp.TCPConnector:
-        return playing.connector()
-
-    monkeypatch.setattr(aiohttp.client, "TCPConnector", connector)
+    _reach(playing, monkeypatch)
     with playing:
         yield playing
 
@@ -159,3 +175,18 @@ def test_callback_in_a_new_client() -> None:
             assert "fcg..1Dq" == read["oauth_verifier"]
 
     run(main())
+
+
+def test_assertion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last block is a script: one token, got with the key file, for a GET and a POST."""
+    with AssertionServer(hosts=["oauth2.googleapis.com", "storage.googleapis.com"]) as playing:
+        _reach(playing, monkeypatch)
+        (tmp_path / "MyProject-1234.json").write_text(json.dumps(playing.key_file))
+        monkeypatch.chdir(tmp_path)
+        play_script("9-assertion", scope="read write")
+        assert ["POST", "GET", "POST"] == [exchange.method for exchange in playing.log]
+        assert [200, 200, 200] == [exchange.status for exchange in playing.log]
+        assert all(exchange.ok for exchange in playing.log)
+        assert 1 == playing.token_requests
+        granted = {check.name: check.detail for check in playing.exchanges("/token")[0].checks}
+        assert "read write" == granted["scope"]
