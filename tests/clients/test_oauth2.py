@@ -312,7 +312,7 @@ def test_a_code_alone() -> None:
 # Renewal.
 
 
-def answer_once(server: OAuth2Server, **members: Any) -> None:
+def answer_always(server: OAuth2Server, **members: Any) -> None:
     """Let the token endpoint answer with a token of these members, whatever is asked."""
     answer = {"access_token": "A1", "token_type": "Bearer", "expires_in": 3600, **members}
     server.respond("/token", headers={"Content-Type": "application/json"}, body=json.dumps(answer))
@@ -321,7 +321,7 @@ def answer_once(server: OAuth2Server, **members: Any) -> None:
 def test_an_old_refresh_token_is_kept() -> None:
     """§6: an answer without a refresh token keeps the one there is, by either method."""
     with OAuth2Server.for_provider(LOGIN) as server:
-        answer_once(server)
+        answer_always(server)
 
         async def main() -> None:
             async with server.session() as session:
@@ -331,6 +331,24 @@ def test_an_old_refresh_token_is_kept() -> None:
                 second = await client.fetch_token(grant_type="refresh_token")
                 assert ["R0", "R0"] == [first["refresh_token"], second["refresh_token"]]
                 assert "A1" == (client.token or Token())["access_token"]
+
+        run(main())
+        assert ["R0", "R0"] == spent(server)
+
+
+def test_a_refresh_token_that_is_passed_is_kept() -> None:
+    """§6: the same for one that the client did not know before."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+        answer_always(server)
+
+        async def main() -> None:
+            async with server.session() as session:
+                first, second = (log_in(server, session) for _ in range(2))
+                await first.refresh_token(refresh_token="R0")
+                await second.fetch_token(grant_type="refresh_token", refresh_token="R0")
+                for client in (first, second):
+                    token = client.token or Token()
+                    assert ("A1", "R0") == (token["access_token"], token.get("refresh_token"))
 
         run(main())
         assert ["R0", "R0"] == spent(server)
