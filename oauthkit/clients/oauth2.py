@@ -157,7 +157,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
             request = self._pending.take(request)
         kind = grant_type or self._infer(code, username)
         if kind == "refresh_token":
-            return await self.refresh_token(url, form.pop("refresh_token", None), headers, **form)
+            return await self.refresh_token(
+                url, form.pop("refresh_token", None), headers=headers, **form
+            )
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         since, deadline = grant.start(), self._deadline
@@ -199,6 +201,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
         self,
         url: str | None = None,
         refresh_token: str | None = None,
+        *,
         headers: Mapping[str, str] | None = None,
         **form: str,
     ) -> Token:
