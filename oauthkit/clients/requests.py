@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -35,15 +35,19 @@ class PendingRequest(Generic[R]):
         self._response = response = await self._coroutine
         return response
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Give the connection back to its pool, or close the WebSocket."""
         response = self._response
         if isinstance(response, ClientResponse):
-            await response.__aexit__(kind, error, traceback)
-        elif isinstance(response, ClientWebSocketResponse):
-            await response.close()
+            return response.__aexit__(kind, error, traceback)
+        return _close(response)
+
+
+async def _close(response: object) -> None:
+    if isinstance(response, ClientWebSocketResponse):
+        await response.close()
