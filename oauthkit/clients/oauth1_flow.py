@@ -24,7 +24,8 @@ from oauthkit.protocol.oauth1 import (
 )
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import Token, oauth1_token
-from oauthkit.transport.oauth1_signer import OAuth1Signer, prepare_key
+from oauthkit.transport.keys import prepare_key
+from oauthkit.transport.oauth1_signer import OAuth1Signer
 from oauthkit.transport.seams import Answer, Caller, show_content_type
 
 __all__ = ["OAuth1Flow", "OAuth1Rules"]

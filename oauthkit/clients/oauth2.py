@@ -28,7 +28,6 @@ from oauthkit.tokens.grants import Deadline, Slot, Unsaved
 
 __all__ = ["AsyncOAuth2Client"]
 
-_PLACEMENTS = ("header", "body", "query")
 _HOOKS = (
     "access_token_response",
     "introspect_token_request",
@@ -345,6 +344,4 @@ class AsyncOAuth2Client(OAuth2Wiring):
             return grants.password(username, password, self._scope)
         if kind == "client_credentials":
             return grants.client_credentials(self._scope)
-        if kind == "refresh_token":
-            return grants.refresh_token(self._own(None), self._scope)
         return {"grant_type": kind, **({"scope": self._scope} if self._scope else {})}

@@ -37,14 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["OAuth2Wiring"]
 
 _PLACEMENTS = ("header", "body", "query")
-_HOOKS = (
-    "access_token_response",
-    "introspect_token_request",
-    "protected_request",
-    "refresh_token_request",
-    "refresh_token_response",
-    "revoke_token_request",
-)
 
 
 class OAuth2Wiring(Client):

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from io import BytesIO
 from typing import Literal
 
 import attrs
 from aiohttp import ClientRequest, ClientResponse, hdrs
-from aiohttp.payload import BytesIOPayload, BytesPayload, IOBasePayload, Payload
-from yarl import URL
 
-from oauthkit.errors import RequestError
-from oauthkit.protocol.keys import is_parsed, load_private_key
 from oauthkit.protocol.oauth1 import (
     HeaderSigner,
     Placement,
@@ -26,15 +20,15 @@ from oauthkit.protocol.oauth1 import (
     sign_request,
 )
 from oauthkit.protocol.token import Token
+from oauthkit.transport.keys import prepare_key
+from oauthkit.transport.placing import has_room, put_into_query, read_body, replace_body
 from oauthkit.transport.seams import Undo
 
-__all__ = ["Clock", "OAuth1Signer", "prepare_key"]
+__all__ = ["Clock", "OAuth1Signer"]
 
 # A server's Date has a resolution of one second and the way back takes time; services accept
 # timestamps that are minutes off. A clock that is off by less was not what they refused.
 _SMALLEST_CORRECTION = 30
-_WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 @attrs.define(eq=False)
@@ -64,12 +58,6 @@ class Clock:
             return False
         self.offset = offset
         return True
-
-
-async def prepare_key(rsa_key: str | None) -> None:
-    """Parse a private key in a thread, unless this process has done it: it takes milliseconds."""
-    if rsa_key is not None and not is_parsed(rsa_key):
-        await asyncio.to_thread(load_private_key, rsa_key)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -102,10 +90,10 @@ class OAuth1Signer:
         content_type, octets = None, b""
         if body or self.hash_body or placement == "body":
             content_type = headers.get(hdrs.CONTENT_TYPE)
-            if placement == "body" and not self._has_room(request, content_type):
+            if placement == "body" and not has_room(request):
                 placement = "header"
             if body and (self.hash_body or is_form(content_type)):
-                octets = await _read(request, body)
+                octets = await read_body(request)
         if placement == "header" and not self.hash_body:
             header = self._header
             if header is None or token is not self._token:
@@ -130,13 +118,6 @@ class OAuth1Signer:
             date = response.headers.get(hdrs.DATE)
             return "proof" if self.clock.correct(date) else None
         return None
-
-    def _has_room(self, request: ClientRequest, content_type: str | None) -> bool:
-        """Say whether the body can carry the parameters (RFC 5849 §3.5.2)."""
-        method = request.method
-        if request.body:
-            return is_form(content_type) and method not in _WITHOUT_BODY
-        return method in _WITH_BODY
 
     async def _prepare(self, token: Token) -> HeaderSigner:
         await prepare_key(self.rsa_key)
@@ -183,43 +164,7 @@ class OAuth1Signer:
         )
         request.headers.update(signed.headers)
         if placement == "query":
-            query = signed.url.partition("?")[2]
-            request.url = URL(f"{str(url).partition('?')[0]}?{query}", encoded=True)
-            return _restore_url(request, url)
+            return put_into_query(request, signed.url.partition("?")[2])
         if placement == "body":
-            original = request.body or None
-            await request.update_body(signed.body)
-            return _restore_body(request, original)
+            return await replace_body(request, signed.body)
         return None
-
-
-def _restore_url(request: ClientRequest, url: URL) -> Undo:
-    async def undo() -> None:
-        request.url = url
-
-    return undo
-
-
-def _restore_body(request: ClientRequest, original: Payload | None) -> Undo:
-    # A redirect sends the request's body again, to wherever it leads: the signature must be gone.
-    async def undo() -> None:
-        await request.update_body(original)
-
-    return undo
-
-
-async def _read(request: ClientRequest, body: Payload) -> bytes:
-    """Return the octets of a body that is to be signed; raises RequestError if it is a stream."""
-    if hdrs.CONTENT_ENCODING in request.headers:
-        raise RequestError(
-            "a compressed form cannot be signed (RFC 5849 §3.4.1.3.1): send it without compress="
-        )
-    if not isinstance(body, (BytesPayload, IOBasePayload)):
-        raise RequestError(
-            f"a body that is made while it is sent cannot be signed ({type(body).__name__}): "
-            "pass a mapping, bytes or a file, or another Content-Type than a form's"
-        )
-    octets = bytes(await body.as_bytes())  # aiohttp hands out a bytearray or memoryview as it is
-    if isinstance(body, IOBasePayload):  # a pipe cannot be read again, and aiohttp closes files
-        await request.update_body(BytesIOPayload(BytesIO(octets), content_type=body.content_type))
-    return octets

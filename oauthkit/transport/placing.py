@@ -37,11 +37,11 @@ async def read_body(request: ClientRequest) -> bytes:
         return b""
     if hdrs.CONTENT_ENCODING in request.headers:
         raise RequestError(
-            "a compressed form can neither be signed nor added to: send it without compress="
+            "a compressed form cannot be signed or added to: send it without compress="
         )
     if not isinstance(body, (BytesPayload, IOBasePayload)):
         raise RequestError(
-            "a body that is made while it is sent can neither be signed nor added to "
+            "a body that is made while it is sent cannot be signed or added to "
             f"({type(body).__name__}): pass a mapping, bytes or a file, or another Content-Type "
             "than a form's"
         )

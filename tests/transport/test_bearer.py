@@ -146,7 +146,7 @@ def test_forms_that_cannot_be_added_to(options: dict[str, Any]) -> None:
     """Compressed, or made while they are sent: nothing is sent of them."""
     if callable(options["data"]):
         options = {**options, "data": options["data"]()}
-    with pytest.raises(RequestError, match="nor added to"):
+    with pytest.raises(RequestError, match="or added to"):
         sent("body", "POST", **options)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from oauthkit import ConfigurationError
 from oauthkit.protocol import keys
-from oauthkit.transport import oauth1_signer
+from oauthkit.transport import keys as transport_keys
 from transport.peers import Pair, client_of, run, verified
 
 METHODS = ("RSA-SHA1", "RSA-SHA256", "RSA-SHA512")
@@ -50,7 +50,7 @@ def test_key_is_parsed_in_a_thread(
         threads.append(threading.current_thread())
         return parse(pem)
 
-    monkeypatch.setattr(oauth1_signer, "load_private_key", note)
+    monkeypatch.setattr(transport_keys, "load_private_key", note)
     creds = {**pair.home.creds, "rsa_key": pair.home.rsa_key}
 
     async def main() -> None:
