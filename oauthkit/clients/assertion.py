@@ -128,7 +128,7 @@ class AsyncAssertionClient(Client):
             store=store,
             account=account,
         )
-        self._token_endpoint = self._protocol_url(cast("str", endpoint), "token_endpoint")
+        self._token_endpoint = self._given_url("token_endpoint", cast("str", endpoint))
         self._issuer = cast("str", issuer)
         self._subject = subject
         self._audience = audience or self._token_endpoint

@@ -16,7 +16,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from oauthkit.clients.endpoints import find_endpoint
+from oauthkit.clients.endpoints import check_endpoint, find_endpoint
 from oauthkit.clients.options import check_origins, check_session, check_store
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
@@ -135,6 +135,9 @@ class Client:
 
     def _protocol_url(self, url: str | URL | None, field: str, default: str | None = None) -> str:
         return find_endpoint(self._provider, url, field, default=default, origins=self._all_origins)
+
+    def _given_url(self, name: str, url: str | URL) -> str:
+        return check_endpoint(self._provider, name, url, origins=self._all_origins)
 
     @property
     def _the_source(self) -> TokenSource:

@@ -1,4 +1,4 @@
-"""Which protocol endpoint to call: the declared one, or a URL that the caller passes."""
+"""Which protocol endpoint to call: the declared one, or a URL that is given or passed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from oauthkit.provider import Provider
 
-__all__ = ["find_endpoint", "read_url"]
+__all__ = ["check_endpoint", "find_endpoint", "read_url"]
 
 
 def find_endpoint(
@@ -57,6 +57,17 @@ def find_endpoint(
             allowed = dict.fromkeys([*sorted(known), *map(str, tokens_go)])
             raise ForeignOriginError(str(asked), tuple(allowed), provider=provider.name)
     return str(target)
+
+
+def check_endpoint(
+    provider: Provider[Any] | None, name: str, url: str | URL, *, origins: Iterable[Origin] = ()
+) -> str:
+    """Return the URL that a client is made with as *name*. Raises ConfigurationError."""
+    try:
+        return find_endpoint(provider, url, name, origins=origins)
+    except RequestError as error:
+        fault = f"{name}: {error}"
+    raise ConfigurationError(fault)
 
 
 def _endpoints(provider: Provider[Any]) -> list[str]:

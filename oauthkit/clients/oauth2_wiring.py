@@ -130,9 +130,9 @@ class OAuth2Wiring(Client):
                 "store= needs token_endpoint=: two servers must not share a record"
             )
         if token_endpoint is not None and _provider is None:
-            token_endpoint = self._protocol_url(token_endpoint, "token_endpoint")
+            token_endpoint = self._given_url("token_endpoint", token_endpoint)
         if refresh_token_url is not None:
-            refresh_token_url = self._protocol_url(refresh_token_url, "token_endpoint")
+            refresh_token_url = self._given_url("refresh_token_url", refresh_token_url)
         self._client_id = client_id or ""
         self._client_secret = client_secret or ""
         self._auth_method: ClientAuthMethod = method

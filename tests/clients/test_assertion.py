@@ -357,6 +357,15 @@ def test_other_claims() -> None:
         assert "t1" == sent(server)[1]["tenant"]
 
 
+@pytest.mark.parametrize("url", ["http://auth.acme.example/token", "/token", f"{ENDPOINT}#f"])
+def test_an_endpoint_that_is_none(url: str) -> None:
+    """What no assertion could go to is told when the client is made."""
+    for name in ("token_url", "token_endpoint"):
+        fields: Any = {name: url}
+        with pytest.raises(ConfigurationError, match=r"^token_endpoint: "):
+            AsyncAssertionClient(None, issuer="me", key="no key is read yet", **fields)
+
+
 def test_repr() -> None:
     """It names the class and the provider, and nothing that was given."""
     provider = declare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
@@ -161,14 +162,14 @@ def test_a_store_needs_a_token_endpoint() -> None:
 
 
 def test_plain_http_is_refused() -> None:
-    """§3.2: an http token endpoint is refused when it is passed, and nothing is sent."""
+    """§3.2: an http token endpoint is refused when it is given or passed, and nothing is sent."""
     with OAuth2Server(hosts=["api.example"]) as server:
 
         async def main() -> None:
             plain = "http://api.example/token"
             async with server.session() as session:
                 for name in ("token_endpoint", "refresh_token_url"):
-                    with pytest.raises(RequestError, match="https"):
+                    with pytest.raises(ConfigurationError, match=rf"^{name}: .*https"):
                         make(server, session, **{name: plain})
                 client = make(server, session, token={"access_token": "A", "refresh_token": "R"})
                 for attempt in (client.fetch_token, client.refresh_token, client.revoke_token):
@@ -177,6 +178,17 @@ def test_plain_http_is_refused() -> None:
 
         run(main())
         assert [] == server.log
+
+
+@pytest.mark.parametrize("url", ["/token", "https://u:secret@api.example/t", f"{TOKEN}#f", 7])
+def test_an_endpoint_that_is_none(url: object) -> None:
+    """What no request could go to is told when the client is made, by its name, and not quoted."""
+    given: Any = url
+    for name in ("token_endpoint", "refresh_token_url"):
+        with pytest.raises(ConfigurationError, match=f"^{name}: ") as caught:
+            AsyncOAuth2Client(None, "id", "secret", **{name: given})
+        assert "secret" not in str(caught.value)
+        assert caught.value.__context__ is None
 
 
 def test_foreign_origins() -> None:
