@@ -211,7 +211,7 @@ class AsyncAssertionClient(Client):
         return oauth2_token(members, whose=self._whose, now=self._clock())
 
     def _exchange(self) -> AssertionExchange:
-        provider = self._provider
+        provider = cast("AssertionProvider | None", self._provider)
         flow = OAuth2Flow(
             whose=self._whose,
             client_id="",
@@ -222,7 +222,7 @@ class AsyncAssertionClient(Client):
             clock=self._clock,
         )
         if provider is not None:
-            flow.parse_token = cast("AssertionProvider", provider).parse_token
+            flow.prepare_token, flow.parse_token = provider.prepare_token, provider.parse_token
         return AssertionExchange(
             flow=flow,
             token_endpoint=self._token_endpoint,
@@ -236,6 +236,7 @@ class AsyncAssertionClient(Client):
             lifetime=self._lifetime,
             grant_type=self._grant_type,
             form={"scope": self._scope} if self._scope else {},
+            prepare_claims=None if provider is None else provider.prepare_claims,
         )
 
     # Public.

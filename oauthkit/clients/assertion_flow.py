@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -38,6 +38,7 @@ class AssertionExchange:
     lifetime: int = 3600
     grant_type: str = JWT_BEARER
     form: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    prepare_claims: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     _signer: JwtSigner | None = attrs.field(default=None, init=False, repr=False)
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's
@@ -60,6 +61,8 @@ class AssertionExchange:
         }
         if self.subject is not None:
             claims["sub"] = self.subject
+        if self.prepare_claims is not None:
+            claims = dict(self.prepare_claims(claims))
         if self.alg in ("RS256", "PS256"):
             # Half a millisecond and more of arithmetic; cryptography lets go of the interpreter.
             return await asyncio.to_thread(self._signer.sign, claims)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from oauthkit.errors import CallbackError
 from oauthkit.protocol.authorization_request import AuthorizationRequest
-from oauthkit.protocol.responses import parse_authorization_response
+from oauthkit.protocol.responses import (
+    check_authorization_response,
+    read_authorization_response,
+)
 
 __all__ = ["Authorizations"]
 
@@ -22,13 +25,15 @@ class Authorizations:
     The last ten authorization requests of one client, by state.
 
     *own_state* is the state that the client was made with, None where each request has one of its
-    own; *issuer* and *iss_required* are what the declaration says (RFC 9207).
+    own; *issuer* and *iss_required* are what the declaration says (RFC 9207), and
+    *read_callback* is how it reads the redirect back.
     """
 
     whose: str
     own_state: str | None = attrs.field(default=None, repr=False)
     issuer: str | None = None
     iss_required: bool = False
+    read_callback: Callable[[str], Mapping[str, str]] = read_authorization_response
     _requests: OrderedDict[str, AuthorizationRequest] = attrs.field(
         factory=OrderedDict[str, AuthorizationRequest], init=False, repr=False
     )
@@ -69,15 +74,15 @@ class Authorizations:
 
         Raises CallbackError, see ``parse_authorization_response``; the request stays good then.
         """
+        values = self.read_callback(url)
         expected = request.state if request is not None else state
         if expected is None:
-            query = parse_qsl(urlsplit(url).query, errors="replace")
-            expected = self.expect(dict(query).get("state"))
+            expected = self.expect(values.get("state"))
         if request is None:
             request = self._requests.get(expected)
         named = request.issuer if request is not None else None
-        values = parse_authorization_response(
-            url, state=expected, issuer=named or self.issuer, iss_required=self.iss_required
+        check_authorization_response(
+            values, state=expected, issuer=named or self.issuer, iss_required=self.iss_required
         )
         self._requests.pop(expected, None)
         if expected == self.own_state:

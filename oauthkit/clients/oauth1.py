@@ -195,9 +195,15 @@ class AsyncOAuth1Client(Client):
 
     def _make_signer(self) -> OAuth1Signer:
         # Here, not above, as in _flow(): connect() is to be quick, and needs neither.
+        from oauthkit.provider import OAuth1Provider
         from oauthkit.transport.oauth1_signer import Clock, OAuth1Signer
 
         provider = self._of_oauth1
+        base_string = None
+        if provider is not None:
+            usual = OAuth1Provider.signature_base_string
+            if type(provider).signature_base_string is not usual:
+                base_string = provider.signature_base_string
         return OAuth1Signer(
             client_id=self._client_id,
             client_secret=self._client_secret,
@@ -209,6 +215,7 @@ class AsyncOAuth1Client(Client):
             correct_clock=provider is not None and provider.clock_from_date,
             clock=Clock(self._clock),
             nonce=self._nonce,
+            base_string=base_string,
         )
 
     def _read_token(self, members: Mapping[str, Any]) -> Token:

@@ -21,6 +21,7 @@ from oauthkit.protocol.oauth1 import (
     parse_refusal,
     parse_token_response,
     sign_request,
+    signature_base_string,
 )
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import Token, oauth1_token
@@ -178,6 +179,7 @@ class OAuth1Flow:
             content_type=FORM if form else None,
             timestamp=signer.clock.timestamp(),
             nonce=signer.nonce(),
+            base_string=signer.base_string or signature_base_string,
         )
 
     def _secrets(self, signed: SignedRequest, token: Token | None, extra: Extra) -> list[str]:

@@ -112,6 +112,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
         if provider is not None:
             query.update(provider.authorization_params)
         query.update(params)
+        if provider is not None:
+            given = {name: value for name, value in query.items() if value}
+            query = dict(provider.prepare_authorization(given))
         request = AuthorizationRequest(
             url=build_authorization_url(target, query),
             state=state,

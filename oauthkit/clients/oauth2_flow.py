@@ -46,6 +46,7 @@ class OAuth2Flow:
     auth_method: ClientAuthMethod | None = "client_secret_basic"
     raw_basic: bool = False
     caller: Caller
+    prepare_token: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     parse_token: ParseToken = parse_token_response
     clock: Callable[[], float] = time.time
     hooks: Mapping[str, Iterable[Callable[..., Any]]] = attrs.field(
@@ -63,13 +64,20 @@ class OAuth2Flow:
         """Send a token request; return the members of the token. Raises OAuthError."""
         now = self.clock()
         before = hook.replace("_response", "_request")
-        answer, secrets = await self._call(url, form, headers, hook=before)
+        answer, secrets = await self._call(
+            url, form, headers, hook=before, prepare=self.prepare_token
+        )
         for change in self.hooks.get(hook, ()):
             answer = change(answer)
         try:
             return dict(self.parse_token(answer.status, answer.body, now=now))
         except OAuthError as error:
             refusal = self._explain(answer, secrets, error)
+        except (AttributeError, LookupError, TypeError, ValueError) as exc:
+            # A plugin's own parser; what it raises may quote the answer.
+            none = OAuthError("no token", error="invalid_response")
+            fault = f" (parse_token() raised {type(exc).__name__})"
+            refusal = self._explain(answer, secrets, none, fault)
         try:
             # Outside of the handler: what was caught may quote what was sent.
             raise refusal
@@ -104,19 +112,22 @@ class OAuth2Flow:
         headers: Mapping[str, str] | None,
         *,
         hook: str,
+        prepare: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
     ) -> tuple[Answer, list[str]]:
         auth = ClientAuth()
         if self.auth_method is not None:  # an assertion speaks for itself (RFC 7523 §2.1)
             auth = authenticate(
                 self.auth_method, self.client_id, self.client_secret, raw_basic=self.raw_basic
             )
-        members = {name: value for name, value in form.items() if value}
+        members = {name: value for name, value in {**form, **auth.form}.items() if value}
+        if prepare is not None:
+            members = dict(prepare(members))
         sent = {**_ACCEPT, **(headers or {}), **auth.headers}
-        encoded = build_form({**members, **auth.form})
+        encoded = build_form(members)
         for change in self.hooks.get(hook, ()):
             url, sent, encoded = change(url, dict(sent), encoded)
         answer = await self.caller.call("POST", url, form=encoded, headers=sent)
-        return answer, self._secrets({**members, **auth.form}, auth.headers)
+        return answer, self._secrets(members, auth.headers)
 
     def _secrets(self, form: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
         values = [str(v) for n, v in form.items() if n not in _PLAIN_MEMBERS]
@@ -134,7 +145,9 @@ class OAuth2Flow:
             )
             raise self._explain(answer, secrets, refusal)
 
-    def _explain(self, answer: Answer, secrets: list[str], error: OAuthError) -> OAuthError:
+    def _explain(
+        self, answer: Answer, secrets: list[str], error: OAuthError, fault: str = ""
+    ) -> OAuthError:
         """Return *error* with all that is known of the answer, and nothing that was sent to it."""
 
         def show(text: str | None) -> str:
@@ -147,7 +160,7 @@ class OAuth2Flow:
         said = shape if code == "invalid_response" else f"{code}: {told}" if told else code
         return OAuthError(
             f"{answer.endpoint} answered {answer.status} ({kind}, {len(answer.body)} bytes): "
-            f"{said}",
+            f"{said}{fault}",
             error=code,
             error_description=told or None,
             error_uri=show(error.error_uri) or None,

@@ -238,6 +238,7 @@ class OAuth2Wiring(Client):
         )
         if provider is not None:
             flow.raw_basic = provider.raw_basic
+            flow.prepare_token = provider.prepare_token
             flow.parse_token = provider.parse_token
         return flow
 
@@ -263,5 +264,6 @@ class OAuth2Wiring(Client):
             )
             if provider is not None:
                 pending.issuer = provider.issuer
+                pending.read_callback = provider.read_callback
                 pending.iss_required = provider.authorization_response_iss_parameter_supported
         return self._authorizations

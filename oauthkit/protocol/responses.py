@@ -16,10 +16,12 @@ from oauthkit.protocol.shape import describe_shape, list_names, show_text
 from oauthkit.protocol.token import is_credential, read_seconds
 
 __all__ = [
+    "check_authorization_response",
     "parse_authorization_response",
     "parse_error",
     "parse_token_members",
     "parse_token_response",
+    "read_authorization_response",
     "read_object",
 ]
 
@@ -176,14 +178,31 @@ def parse_authorization_response(
     equal it, and with *iss_required* must be there (RFC 9207 §2.4). Raises CallbackError:
     ``state_mismatch``, ``iss_mismatch``, the server's own ``error``, or ``invalid_response``.
     """
+    values = read_authorization_response(url)
+    check_authorization_response(values, state=state, issuer=issuer, iss_required=iss_required)
+    return values
+
+
+def read_authorization_response(url: str) -> dict[str, str]:
+    """
+    Read the redirect back (RFC 6749 §4.1.2): the members of its query, and no check of them.
+
+    Raises CallbackError where ``code``, ``error``, ``iss`` or ``state`` stands there twice (§3.1).
+    """
     pairs = _list_pairs(url.partition("#")[0].partition("?")[2])
-    values = dict(pairs)
     names = Counter(name for name, _ in pairs)
     if twice := [name for name in ("code", "error", "iss", "state") if names[name] > 1]:
         raise CallbackError(
             f"the callback holds {', '.join(twice)} more than once (RFC 6749 §3.1)",
             error="invalid_response",
         )
+    return dict(pairs)
+
+
+def check_authorization_response(
+    values: Mapping[str, str], *, state: str | None, issuer: str | None, iss_required: bool
+) -> None:
+    """Check the members of a redirect back; see ``parse_authorization_response``."""
     if state is not None and not (
         "state" in values
         and compare_digest(values["state"].encode(), state.encode(errors="replace"))
@@ -217,4 +236,3 @@ def parse_authorization_response(
             f"back to. Its query holds: {list_names(sorted(values)) or 'nothing'}",
             error="invalid_response",
         )
-    return values

@@ -69,6 +69,19 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
 
     grant_types: tuple[str, ...] = attrs.field(default=(JWT_BEARER,), init=False)
 
+    def prepare_claims(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        Return the claims of an assertion (RFC 7523 §3) before it is signed.
+
+        Override this where a service wants others. *claims* are all that would be signed, ``iat``
+        and ``exp`` in seconds since the epoch. It must not do I/O.
+        """
+        return claims
+
+    def prepare_token(self, form: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the form of a token request; as ``OAuth2Provider.prepare_token``."""
+        return form
+
     def parse_token(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
         """
         Read the answer of the token endpoint (RFC 6749 §5).

@@ -12,6 +12,7 @@ from oauthkit.protocol.oauth1 import (
     Placement,
     SignatureMethod,
     parse_token_response,
+    signature_base_string,
 )
 from oauthkit.provider.base import Check, Provider, as_texts
 
@@ -36,7 +37,7 @@ class OAuth1Provider(Provider["AsyncOAuth1Client"]):
 
     Needed are *name*, the endpoints that the service has (none, where its site hands out tokens),
     and *api_base* or *origins*. A quirk that no field covers is a subclass that overrides
-    ``parse_token``. Raises DeclarationError, which lists every fault.
+    ``signature_base_string`` or ``parse_token``. Raises DeclarationError, which lists every fault.
     """
 
     protocol: ClassVar[str] = "oauth1"
@@ -77,6 +78,25 @@ class OAuth1Provider(Provider["AsyncOAuth1Client"]):
     """A leniency: after a 401, set the clock by the answer's ``Date``, try once more (§3.3)."""
 
     grant_types: tuple[str, ...] = attrs.field(default=("oauth1",), init=False)
+
+    def signature_base_string(
+        self,
+        method: str,
+        url: str,
+        oauth_params: Iterable[tuple[str | bytes, str | bytes]],
+        body: bytes = b"",
+        content_type: str | None = None,
+        /,
+    ) -> str:
+        """
+        Return what is signed of a request (RFC 5849 §3.4.1).
+
+        Override this where a service signs something else. *url* is the URL as it goes on the wire,
+        *oauth_params* the decoded pairs of the protocol parameters, without ``realm`` and
+        ``oauth_signature``; *body* is a form or empty, by *content_type*. It must not do I/O. With
+        an override every request is signed on the plain path.
+        """
+        return signature_base_string(method, url, oauth_params, body, content_type)
 
     def parse_token(self, body: bytes) -> Mapping[str, str]:
         """

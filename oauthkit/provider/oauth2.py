@@ -11,7 +11,7 @@ import attrs
 from oauthkit.errors import DeclarationError
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.pkce import CodeChallengeMethod
-from oauthkit.protocol.responses import parse_token_response
+from oauthkit.protocol.responses import parse_token_response, read_authorization_response
 from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
 
     Needed are *name*, *token_endpoint*, and *api_base* or *origins*; *authorization_endpoint* where
     *grant_types* begins with ``authorization_code``, as it does where none are given. A quirk that
-    no field covers is a subclass that overrides ``parse_token``. Raises DeclarationError, which
-    lists every fault.
+    no field covers is a subclass that overrides ``prepare_authorization``, ``read_callback``,
+    ``prepare_token`` or ``parse_token``. Raises DeclarationError, which lists every fault.
     """
 
     protocol: ClassVar[str] = "oauth2"
@@ -92,6 +92,37 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
 
     raw_basic: bool = False
     """A leniency: ``client_secret_basic`` without the form encoding of RFC 6749 §2.3.1."""
+
+    def prepare_authorization(self, params: Mapping[str, str]) -> Mapping[str, str]:
+        """
+        Return the parameters of the authorization request (RFC 6749 §4.1.1), none of them empty.
+
+        Override this where a service names them otherwise, or refuses some. *params* are all that
+        would be sent, with what is declared and what the caller added. What is left out or changed
+        is not checked: ``state`` and ``code_challenge`` protect the user's login. It must not do
+        I/O.
+        """
+        return params
+
+    def read_callback(self, url: str) -> Mapping[str, str]:
+        """
+        Read the redirect back (RFC 6749 §4.1.2): the members of its query, under the RFC's names.
+
+        Override this where a service names ``code``, ``state``, ``error`` or ``iss`` otherwise, or
+        dirties their values. The client then compares ``state`` and ``iss`` itself: return them as
+        they came. Raise CallbackError for a URL that cannot be read. It must not do I/O.
+        """
+        return read_authorization_response(url)
+
+    def prepare_token(self, form: Mapping[str, str]) -> Mapping[str, str]:
+        """
+        Return the form of a token request (RFC 6749 §3.2), of any grant type.
+
+        Override this where a service names its members otherwise, or wants others. *form* is all
+        that would be sent: with ``client_secret_post`` the secret, with a code its
+        ``code_verifier``. It must not do I/O.
+        """
+        return form
 
     def parse_token(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
         """

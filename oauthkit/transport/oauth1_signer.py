@@ -18,6 +18,7 @@ from oauthkit.protocol.oauth1 import (
     generate_nonce,
     is_form,
     sign_request,
+    signature_base_string,
 )
 from oauthkit.protocol.token import Token
 from oauthkit.transport.keys import prepare_key
@@ -68,7 +69,8 @@ class OAuth1Signer:
     Form bodies are signed; all others are sent as they are, and with *hash_body* their hash is
     signed. A request that has no room for the parameters in its body, where they are declared to
     go, carries them in the header, which RFC 5849 §3.5 prefers. The header is written by the fast
-    path, everything else by the plain one.
+    path, everything else by the plain one; so is all with a *base_string* of a
+    declaration's own.
     """
 
     client_id: str
@@ -81,6 +83,7 @@ class OAuth1Signer:
     correct_clock: bool = False
     clock: Clock = attrs.field(factory=Clock)
     nonce: Callable[[], str] = generate_nonce
+    base_string: Callable[..., str] | None = None
     _token: Token | None = attrs.field(default=None, init=False, repr=False)
     _header: HeaderSigner | None = attrs.field(default=None, init=False, repr=False)
 
@@ -94,7 +97,7 @@ class OAuth1Signer:
                 placement = "header"
             if body and (self.hash_body or is_form(content_type)):
                 octets = await read_body(request)
-        if placement == "header" and not self.hash_body:
+        if placement == "header" and not self.hash_body and self.base_string is None:
             header = self._header
             if header is None or token is not self._token:
                 header = await self._prepare(token)
@@ -161,6 +164,7 @@ class OAuth1Signer:
             hash_body=self.hash_body,
             timestamp=self.clock.timestamp(),
             nonce=self.nonce(),
+            base_string=self.base_string or signature_base_string,
         )
         request.headers.update(signed.headers)
         if placement == "query":

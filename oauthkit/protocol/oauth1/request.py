@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import urlunsplit
 
 import attrs
 
 from oauthkit.errors import RequestError
-from oauthkit.protocol.oauth1.base_string import (
-    Pair,
-    base_string_uri,
-    build_base_string,
-    split_url,
-)
-from oauthkit.protocol.oauth1.encoding import FORM, decode_form, encode_form, is_form
+from oauthkit.protocol.oauth1.base_string import signature_base_string, split_url
+from oauthkit.protocol.oauth1.encoding import FORM, encode_form, is_form
 from oauthkit.protocol.oauth1.header import build_authorization_header
 from oauthkit.protocol.oauth1.signatures import SignatureMethod, body_hash, sign
 
@@ -69,6 +64,7 @@ def sign_request(
     version: str | None = "1.0",
     timestamp: int | str | None = None,
     nonce: str | None = None,
+    base_string: Callable[..., str] = signature_base_string,
 ) -> SignedRequest:
     """
     Sign one request (RFC 5849 §3.1 to §3.5).
@@ -77,6 +73,7 @@ def sign_request(
     (two-legged, or a temporary credential request). *timestamp* (seconds since the epoch) and
     *nonce* are made where they are not given. *hash_body* adds ``oauth_body_hash`` where the body
     is no form (OAuth Request Body Hash 1.0). Form bodies are signed; others are sent as they are.
+    *base_string* is ``signature_base_string``, or what a declaration has in its place.
 
     Raises RequestError where the placement has no room: a body that is no form, a method without a
     body; and ConfigurationError for a method or key that cannot sign.
@@ -93,19 +90,14 @@ def sign_request(
         params["oauth_callback"] = callback
     if verifier is not None:
         params["oauth_verifier"] = verifier
-    form = is_form(content_type)
     if placement == "body":
-        content_type, form = _room_in_body(method, body, content_type), True
-    if hash_body and not form:
+        content_type = _room_in_body(method, body, content_type)
+    if hash_body and not is_form(content_type):
         params["oauth_body_hash"] = body_hash(body, signature_method)
 
-    pairs: list[Pair] = list(params.items())
-    pairs += decode_form(split_url(url).query)
-    if form:
-        pairs += decode_form(body)
-    base_string = build_base_string(method, base_string_uri(url), pairs)
+    signed = base_string(method, url, tuple(params.items()), body, content_type)
     params["oauth_signature"] = sign(
-        base_string,
+        signed,
         signature_method=signature_method,
         client_secret=client_secret,
         token_secret=token_secret,
@@ -120,9 +112,7 @@ def sign_request(
     else:
         body = b"&".join(filter(None, (body, encode_form(params.items()).encode())))
         headers["Content-Type"] = content_type or FORM
-    return SignedRequest(
-        url=url, headers=headers, body=body, params=params, base_string=base_string
-    )
+    return SignedRequest(url=url, headers=headers, body=body, params=params, base_string=signed)
 
 
 def _room_in_body(method: str, body: bytes, content_type: str | None) -> str:
