@@ -163,7 +163,7 @@ class Judge:
         respond = getattr(endpoint(self.validator), method)
 
         async def answer(request: web.Request) -> web.Response:
-            headers, body, status = respond(*await _as_sent(request))
+            headers, body, status = respond(*await as_sent(request))
             self.verdicts.append(status == 200)
             if status == 200 and "oauth_callback_confirmed" not in body:
                 assert dict(parse_qsl(body))
@@ -175,13 +175,13 @@ class Judge:
         """Verify a request for a protected resource (§3.2)."""
         endpoint: Any = ResourceEndpoint(self.validator)
         valid, _ = endpoint.validate_protected_resource_request(
-            *await _as_sent(request), realms=REALMS
+            *await as_sent(request), realms=REALMS
         )
         self.verdicts.append(valid)
         return web.Response(status=200 if valid else 401, body=await request.read())
 
 
-async def _as_sent(request: web.Request) -> tuple[str, str, str, dict[str, str]]:
+async def as_sent(request: web.Request) -> tuple[str, str, str, dict[str, str]]:
     """Return URI, method, body and headers as they arrived."""
     uri = f"{'https' if request.secure else 'http'}://{request.host}{request.raw_path}"
     body = await request.read()
