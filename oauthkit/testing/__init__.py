@@ -1,7 +1,30 @@
-"""What oauthkit offers to anybody's tests: the embedded servers of `oauthkit.testing.servers`."""
+"""For anybody's tests: embedded servers, simulators, and laws for declarations."""
 
 from __future__ import annotations
 
-from oauthkit.testing import servers
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["servers"]
+if TYPE_CHECKING:
+    from oauthkit.testing import servers
+    from oauthkit.testing.laws import Law, LawBrokenError, laws_for
+    from oauthkit.testing.suite import ProviderSuite
+
+__all__ = ["Law", "LawBrokenError", "ProviderSuite", "laws_for", "servers"]
+
+# What needs no more than oauthkit itself must not load Hypothesis: each is imported on first use.
+_HOMES = {
+    "Law": "oauthkit.testing.laws",
+    "LawBrokenError": "oauthkit.testing.laws",
+    "ProviderSuite": "oauthkit.testing.suite",
+    "laws_for": "oauthkit.testing.laws",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use; a submodule is one, too."""
+    if name == "servers":
+        return import_module("oauthkit.testing.servers")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'oauthkit.testing' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

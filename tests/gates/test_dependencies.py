@@ -12,7 +12,14 @@ from support import ROOT, fresh
 RIVALS = ("authlib", "joserfc")
 
 # Distributions whose module has another name.
-MODULES = {"attrs": {"attr", "attrs"}, "importlib-metadata": {"importlib_metadata"}}
+MODULES = {
+    "attrs": {"attr", "attrs"},
+    "importlib-metadata": {"importlib_metadata"},
+    "pyjwt": {"jwt"},
+}
+# The extra `testing` is for these rooms; oauthlib judges where it is installed.
+TESTING = ("oauthkit.testing",)
+ASKED_WHERE_INSTALLED = {"oauthlib"}
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -22,15 +29,29 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[^\w.-]", text, maxsplit=1)[0].lower() for text in requirements}
 
 
-def test_what_is_imported_is_what_is_declared() -> None:
-    """Each third-party module that is imported has its dependency, and the other way round."""
-    imported = {
+def third_party(*, testing: bool) -> set[str]:
+    """Return the modules of others that the package imports, in the rooms for tests or outside."""
+    found = {
         found.target.partition(".")[0]
-        for path in modules().values()
+        for name, path in modules().items()
+        if testing is name.startswith(TESTING)
         for found in imports(parse(path))
     }
-    third_party = imported - set(sys.stdlib_module_names) - set(PACKAGES)
-    declared = names(PYPROJECT["project"]["dependencies"])
+    return found - set(sys.stdlib_module_names) - set(PACKAGES)
+
+
+def test_what_is_imported_is_what_is_declared() -> None:
+    """Each third-party module that is imported has its dependency, and the other way round."""
+    project = PYPROJECT["project"]
+    core = third_party(testing=False)
+    declared = names(project["dependencies"])
+    compare(core, declared)
+    extra = names(project["optional-dependencies"]["testing"])
+    compare(third_party(testing=True) - core - ASKED_WHERE_INSTALLED, extra)
+
+
+def compare(third_party: set[str], declared: set[str]) -> None:
+    """Fail for what is imported and not declared, and for what is declared and not imported."""
     expected = {name: MODULES.get(name, {name}) for name in declared}
 
     assert set() == third_party - set().union(*expected.values()), "imported, not declared"
