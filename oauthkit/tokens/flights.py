@@ -49,11 +49,17 @@ class Flights(Generic[T]):
 
     A flight is a task in an empty context. Its failure reaches every waiter, and the next caller
     starts a new one.
+
+    Many wait for one: each has a plain future, which the flight resolves as it lands.
+    asyncio.shield() would make two closures and two callbacks more for each.
     """
 
     _binding: LoopBinding = attrs.field(factory=LoopBinding, init=False)
     _shared: asyncio.Task[T] | None = attrs.field(default=None, init=False)
-    _flying: set[asyncio.Task[T]] = attrs.field(factory=set[asyncio.Task[Any]], init=False)
+    # Each flight, and who waits for it, in the order in which they came.
+    _flying: dict[asyncio.Task[T], dict[asyncio.Future[T], None]] = attrs.field(
+        factory=dict[Any, Any], init=False
+    )
 
     @property
     def shared(self) -> bool:
@@ -63,9 +69,16 @@ class Flights(Generic[T]):
 
     async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for the flight in progress, or start one. Raises what the flight raises."""
-        self._binding.enter()
-        # No name for the task: what it raises holds this frame, which would hold the task.
-        return await asyncio.shield(self._join(start))
+        loop = self._binding.enter()
+        waiting = self._flying[self._join(start)]
+        waiter: asyncio.Future[T] = loop.create_future()
+        waiting[waiter] = None
+        try:
+            return await waiter
+        finally:
+            waiting.pop(waiter, None)
+            # What it raises holds this frame, which would hold it.
+            del waiter
 
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
@@ -74,6 +87,7 @@ class Flights(Generic[T]):
         except BaseException:
             coroutine.close()
             raise
+        # No name for the task: what it raises holds this frame, which would hold the task.
         return await asyncio.shield(self._launch(coroutine))
 
     async def settle(self) -> None:
@@ -97,16 +111,24 @@ class Flights(Generic[T]):
         loop = asyncio.get_running_loop()
         # An empty context: who comes first must not lend the others his context variables.
         task = loop.create_task(coroutine, context=Context())
-        self._flying.add(task)
+        self._flying[task] = {}
         _IN_FLIGHT.add(task)
         task.add_done_callback(self._landed)
         return task
 
     def _landed(self, task: asyncio.Task[T]) -> None:
-        self._flying.discard(task)
+        waiting = self._flying.pop(task)
         _IN_FLIGHT.discard(task)
         if self._shared is task:
             self._shared = None
-        if not task.cancelled():
-            # Retrieved here: when every waiter has gone, asyncio would log it with its traceback.
-            task.exception()
+        # Retrieved here: when every waiter has gone, asyncio would log it with its traceback.
+        error = None if task.cancelled() else task.exception()
+        for waiter in waiting:
+            if waiter.done():
+                continue  # cancelled, and about to leave
+            if task.cancelled():
+                waiter.cancel()
+            elif error is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(task.result())

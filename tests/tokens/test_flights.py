@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import gc
 import threading
-import weakref
+import traceback
 from typing import Any
 
 import pytest
@@ -14,31 +14,9 @@ import pytest
 from oauthkit import LoopError
 from oauthkit.tokens.flights import Flights, LoopBinding
 from support import run
+from tokens.flying import Work, turns
 
 CONTEXT: contextvars.ContextVar[str] = contextvars.ContextVar("CONTEXT", default="empty")
-
-
-class Work:
-    """Counts how often it is started, and waits to be let go."""
-
-    def __init__(self, result: Any = "result") -> None:
-        self.started = 0
-        self.result = result
-        self.released = asyncio.Event()
-
-    async def __call__(self) -> Any:
-        """Wait, then return the result, or raise it."""
-        self.started += 1
-        await self.released.wait()
-        if isinstance(self.result, BaseException):
-            raise self.result
-        return self.result
-
-
-async def turns(count: int = 5) -> None:
-    """Let the loop turn."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 def test_a_thousand_wait_for_one() -> None:
@@ -120,6 +98,95 @@ def test_failure_that_nobody_waits_for() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("result", ["result", ValueError("no")])
+@pytest.mark.parametrize("later", range(8))
+def test_leaving_at_any_moment(later: int, result: Any) -> None:
+    """Also while the flight lands: who leaves is cancelled, and nothing is left unretrieved."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        work = Work(result)
+        waiting = [asyncio.create_task(flights.share(work)) for _ in range(3)]
+        await turns()
+        work.released.set()
+        await turns(later)
+        left = waiting[1].cancel()
+        first, second, third = await asyncio.gather(*waiting, return_exceptions=True)
+        assert (result, result) == (first, third)
+        assert isinstance(second, asyncio.CancelledError) if left else result == second
+        del waiting, work, first, second, third
+        gc.collect()
+
+    run(main())
+
+
+def test_flight_that_is_cancelled() -> None:
+    """As when a program ends, which cancels every task: nobody waits for ever."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        waiting = [asyncio.create_task(flights.share(Work())) for _ in range(3)]
+        await turns()
+        (flight,) = asyncio.all_tasks() - {*waiting, asyncio.current_task()}
+        flight.cancel()
+        await asyncio.wait(waiting)
+        assert [True] * 3 == [task.cancelled() for task in waiting]
+
+    run(main())
+
+
+def test_next_flight_begins_before_the_last_has_landed() -> None:
+    """Who asks between a flight's end and the news of it waits for another; nobody is mixed up."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        first, second = Work("first"), Work("second")
+        second.released.set()
+        waiting = [asyncio.create_task(flights.share(first)) for _ in range(3)]
+        await turns()
+
+        async def follow() -> str:
+            await first.released.wait()
+            return await flights.share(second)
+
+        following = asyncio.create_task(follow())
+        await turns()
+        first.released.set()
+        assert ["first"] * 3 == await asyncio.gather(*waiting)
+        assert "second" == await following
+        assert (1, 1) == (first.started, second.started)
+
+    run(main())
+
+
+def test_traceback_does_not_grow() -> None:
+    """All get one exception; its traceback leads from the last of them into the flight."""
+
+    async def main() -> None:
+        flights: Flights[str] = Flights()
+        broken = Work(ValueError("no"))
+        depths: list[int] = []
+        names: set[str] = set()
+
+        async def wait() -> None:
+            try:
+                await flights.share(broken)
+            except ValueError as error:
+                frames = list(traceback.walk_tb(error.__traceback__))
+                depths.append(len(frames))
+                names.update(frame.f_code.co_qualname for frame, _ in frames)
+
+        waiting = [asyncio.create_task(wait()) for _ in range(100)]
+        await turns()
+        broken.released.set()
+        await asyncio.gather(*waiting)
+        assert 100 == len(depths)
+        assert 1 == len(set(depths))
+        assert Work.__call__.__qualname__ in names
+
+    run(main())
+
+
 def test_context_is_empty() -> None:
     """The flight sees none of the context variables of whoever came first."""
 
@@ -180,31 +247,6 @@ def test_settle_waits_for_all() -> None:
         await flights.settle()
 
     run(main())
-
-
-def test_flight_outlives_its_object() -> None:
-    """A flight whose Flights and waiters are gone still ends: the loop alone would drop it."""
-    ended: list[str] = []
-
-    async def main() -> None:
-        flights: Flights[None] = Flights()
-        released = asyncio.Event()
-
-        async def work() -> None:
-            await released.wait()
-            ended.append("ended")
-
-        waiting = asyncio.create_task(flights.fly(work()))
-        await turns()
-        waiting.cancel()
-        del flights
-        await turns()
-        gc.collect()
-        released.set()
-        await turns()
-
-    run(main())
-    assert ["ended"] == ended
 
 
 def test_moves_to_another_loop_when_the_first_is_closed() -> None:
@@ -281,29 +323,6 @@ def test_binding_lets_go_of_the_loop() -> None:
     run(enter())
     with pytest.raises(RuntimeError, match="no running event loop"):
         binding.enter()
-
-
-def test_waiters_and_results_are_freed() -> None:
-    """Nothing keeps a flight's result, or its failure, once it was handed out."""
-
-    class Result:
-        """Something that can be referred to weakly."""
-
-    async def main() -> None:
-        flights: Flights[Result] = Flights()
-
-        async def work() -> Result:
-            return Result()
-
-        gone = weakref.ref(await flights.share(work))
-        await turns()
-        assert gone() is None
-
-    gc.disable()
-    try:
-        run(main())
-    finally:
-        gc.enable()
 
 
 def test_threads_with_loops_of_their_own() -> None:
