@@ -230,7 +230,7 @@ class Client:
         A token that is on its way is kept, not thrown away. A session that was passed stays open.
         """
         if self._grant is not None:
-            await self._grant.flights.settle()
+            await self._grant.settle()
         await self._sessions.close()
 
     # Public: the verbs.

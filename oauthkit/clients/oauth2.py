@@ -24,7 +24,7 @@ from oauthkit.protocol.authorization_request import (
 )
 from oauthkit.protocol.responses import parse_token_members
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.grants import Deadline, Slot, Unsaved
+from oauthkit.tokens.grants import Landing, Unsaved
 
 __all__ = ["AsyncOAuth2Client"]
 
@@ -47,8 +47,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
 
     *token_endpoint_auth_method* (older: *client_auth_method*) is ``client_secret_basic``,
     ``client_secret_post`` or ``none``; *update_token* (older: *token_updater*) is called after a
-    renewed token is kept; *leeway* (seconds) is how long before its expiry a token is renewed, at
-    most a quarter of its lifetime. Clients with the same *store* object and *account* share one
+    renewed token is kept, one call after the other, in the order in which the tokens were stored,
+    and has *deadline* seconds; *leeway* (seconds) is how long before its expiry a token is renewed,
+    at most a quarter of its lifetime. Clients with the same *store* object and *account* share one
     grant, and one request when it is renewed. *deadline* (seconds) and *answer_limit* (bytes,
     after decompression) bound each protocol request; *clock* returns seconds since the epoch.
 
@@ -150,7 +151,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
 
         Raises CallbackError where the user refused or the callback belongs elsewhere, OAuthError
         where the server refuses, UnreachableError where it does not answer, RequestError where
-        something is missing. A caller that is cancelled loses nothing: the token is kept.
+        something is missing. A caller that is cancelled loses nothing: the token is kept. What the
+        store raises comes with a note: the token is stored before another one is asked for.
         """
         target = self._protocol_url(url, "token_endpoint", self._token_endpoint)
         if authorization_response is not None:
@@ -164,20 +166,15 @@ class AsyncOAuth2Client(OAuth2Wiring):
             )
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
-        since, deadline = grant.start(), self._deadline
+        since, seconds = grant.start(), self._deadline
         self._sessions.get()  # raises LoopError here rather than in the flight
 
-        async def fetch_and_keep() -> tuple[Slot, Token]:
+        async def fly() -> Landing:
             members = await flow.fetch(target, {**body, **form}, headers=headers)
-            kept = await grant.keep(slot, members, fresh=True, since=since, deadline=deadline)
-            if self._token_endpoint is None:
-                # Only what has answered with a token is where the refresh token may go.
-                self._token_endpoint = target
-                self._verbs = self._source = None
-                self._signings.clear()
-            return slot, kept
+            self._adopt(target)
+            return await grant.save_login(slot, members, since, seconds)
 
-        return await grant.complete(fetch_and_keep)
+        return await grant.land(fly())
 
     def token_from_fragment(self, authorization_response: str) -> Token:
         """
@@ -218,14 +215,13 @@ class AsyncOAuth2Client(OAuth2Wiring):
         target = self._protocol_url(url, "token_endpoint", endpoint)
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         notify = notifier(self._update_token, older=self._updater_style)
-        limit = Deadline(self._deadline, grant.store, "the server, or the token store or its lock,")
+        seconds = self._deadline
         self._sessions.get()
 
-        async def fetch_and_keep() -> tuple[Slot, Token]:
-            async with limit, grant.store.lock(grant.key):
+        async def fly() -> Landing:
+            async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
                 # Under the lock: what was the refresh token before may have been spent meanwhile.
-                if (late := grant.unsaved) is not None:  # could not be stored before
-                    await grant.keep(late.slot, late.members, since=late.since)
+                await grant.save_late(notify, deadline, seconds)
                 began = grant.start_from(await grant.store.load(grant.key))
                 held = grant.tokens.get(slot)
                 known = began.record.refresh_token if began.record is not None else None
@@ -238,15 +234,14 @@ class AsyncOAuth2Client(OAuth2Wiring):
                 members = await flow.fetch(
                     target, body, hook="refresh_token_response", headers=headers
                 )
-                limit.renew()
+                if self._refresh_endpoint is None:
+                    self._adopt(target)
                 members = {"refresh_token": spent, **members}
-                grant.unsaved = Unsaved(slot, members, began, held, False)
-                token = await grant.keep(slot, members, since=began)
-            if notify is not None:
-                await notify(token, held)
-            return slot, token
+                news = Unsaved(slot=slot, members=members, since=began, before=held)
+                grant.unsaved.append(news)
+                return await grant.save(news, notify, deadline, seconds)
 
-        return await grant.complete(fetch_and_keep)
+        return await grant.land(fly())
 
     async def revoke_token(
         self,

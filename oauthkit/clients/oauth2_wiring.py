@@ -242,6 +242,13 @@ class OAuth2Wiring(Client):
             flow.parse_token = provider.parse_token
         return flow
 
+    def _adopt(self, endpoint: str) -> None:
+        """Take what has answered with a token, and nothing before, for where to renew it."""
+        if self._token_endpoint is None:
+            self._token_endpoint = endpoint
+            self._verbs = self._source = None
+            self._signings.clear()
+
     def _exchange(self) -> OAuth2Exchange:
         return OAuth2Exchange(
             flow=self._flow(),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from oauthkit.errors import ConfigurationError, UnreachableError
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.flights import Flights
 from oauthkit.tokens.stores import GrantKey, Record, TokenStore
+from oauthkit.tokens.tellings import Notify, Tellings
 
-__all__ = ["PLAIN", "Deadline", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
+__all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
 
 Slot = tuple[str, str]
 PLAIN: Slot = ("", "")
+
+_NOT_STORED = "the new token is not stored yet: it will be, before another one is asked for"
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _GUARD = threading.Lock()
@@ -64,22 +68,33 @@ class Start:
 
 @attrs.frozen
 class Landing:
-    """What a flight brought: the token of one slot, got when the grant was of *generation*."""
+    """
+    What a flight brought: the token of one slot, got when the grant was of *generation*.
+
+    *telling* is the task that tells a hook of it, where there is one.
+    """
 
     generation: int
     slot: Slot
     token: Token
+    telling: asyncio.Task[None] | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, kw_only=True)
 class Unsaved:
-    """The *members* of a token that is got and not yet stored, and which one it comes after."""
+    """
+    The *members* of a token that is got and not yet stored, and the one *before* it.
+
+    *since* is what the flight that got it began with. *after_401* is when (by the clock of who got
+    it) that was because a resource refused the one before. *fresh* begins a new grant.
+    """
 
     slot: Slot
     members: Mapping[str, Any] = attrs.field(repr=False)
     since: Start
-    before: Token | None
-    after_401: bool
+    before: Token | None = None
+    after_401: float | None = None
+    fresh: bool = False
 
 
 @attrs.define(eq=False)
@@ -93,8 +108,8 @@ class Grant:
     *generation* grows whenever that happens, and with each new grant: a flight of an older one
     leaves the memory alone. *initial* is what counts where the store has no record. *after_401* are
     the tokens that were got because a resource refused the one before, and when (by the clock of
-    who got them). *unsaved* is what could not be stored: the next flight tries again before
-    anything is spent.
+    who got them). *unsaved* are those that are got and not stored yet, in the order in which they
+    were got: where a store failed, the next flight tries again before anything is spent.
     """
 
     store: TokenStore
@@ -107,11 +122,11 @@ class Grant:
         factory=dict[Slot, tuple[Token, float]], init=False, repr=False
     )
     initial: Record | None = attrs.field(default=None, init=False, repr=False)
-    unsaved: Unsaved | None = attrs.field(default=None, init=False, repr=False)
+    unsaved: list[Unsaved] = attrs.field(factory=list[Unsaved], init=False, repr=False)
     flights: Flights[Landing] = attrs.field(factory=Flights[Landing], init=False, repr=False)
-    # The slot that the shared flight is for, while there is one; and what marks its hook's tasks.
+    tellings: Tellings = attrs.field(factory=Tellings, init=False, repr=False)
+    # The slot that the shared flight is for, while there is one.
     flying: Slot = attrs.field(default=PLAIN, init=False)
-    telling: object | None = attrs.field(default=None, init=False, repr=False)
 
     def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
         """Put *token* into memory by hand; None clears all of them. The store is not touched."""
@@ -174,19 +189,23 @@ class Grant:
         stays stored. *deadline* (seconds) is for the store; it raises UnreachableError.
         """
         since = since or self.start()
-        async with Deadline(deadline, self.store, "the token store"):
-            return await self._keep(slot, Token(members), fresh, since)
+        what = "the token store did not answer"
+        async with Deadline(deadline, type(self.store).__name__, what):
+            token, _ = await self._keep(slot, Token(members), fresh, since)
+            return token
 
-    async def _keep(self, slot: Slot, got: Token, fresh: bool, since: Start) -> Token:
+    async def _keep(self, slot: Slot, got: Token, fresh: bool, since: Start) -> tuple[Token, bool]:
+        """Return the token that counts now, and whether it is what was got, and is stored."""
         while True:
             stored = await self.store.load(self.key)
             now_stored = None if stored is None else stored.refresh_token
             if since.asked and not fresh and now_stored != since.was_stored:
                 # Somebody has logged in again: what came of the old grant has no place here.
-                self.unsaved = None
+                # Or it is what was got: a store may have failed after it had stored it.
+                held = stored.access_tokens.get(slot) if stored is not None else None
                 if self.generation == since.generation:
                     self.adopt(stored)
-                return self.tokens.get(slot, got)
+                return self.tokens.get(slot, got), held == _without_refresh_token(got)
             counts = since.record if since.by_hand or stored is None else stored
             base = Record() if fresh or counts is None else counts
             record = Record(
@@ -198,13 +217,72 @@ class Grant:
             if await self.store.compare_and_swap(self.key, expected, record):
                 break
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
-        self.unsaved = None
         if self.generation != since.generation:
-            return _complete(record, slot)
+            return _complete(record, slot), True
         self.after_401.pop(slot, None)
         self.adopt(record)
         self.generation += fresh
-        return self.tokens[slot]
+        return self.tokens[slot], True
+
+    def deadline(self, seconds: float) -> Deadline:
+        """Make the deadline of a flight, until it has a token in hand."""
+        what = "the server, or the token store or its lock, did not answer"
+        return Deadline(seconds, type(self.store).__name__, what)
+
+    async def save(
+        self, news: Unsaved, notify: Notify | None, deadline: Deadline, seconds: float
+    ) -> Landing:
+        """
+        Store what is among *unsaved*, under the store's lock, and have *notify* told of it.
+
+        What fails stays there. *deadline* begins anew: what is in hand now could be lost. *seconds*
+        are for the hook.
+        """
+        deadline.renew(f"{_NOT_STORED}: the token store did not answer")
+        with _not_stored():
+            got = Token(news.members)
+            token, is_kept = await self._keep(news.slot, got, news.fresh, news.since)
+        if news.fresh:  # the end of what came of older grants; later logins have their turn
+            later = self.unsaved[self.unsaved.index(news) + 1 :]
+            self.unsaved = [one for one in later if one.fresh]
+        else:
+            self.unsaved.remove(news)
+        if news.after_401 is not None and self.generation == news.since.generation:
+            self.after_401[news.slot] = token, news.after_401
+        telling = None
+        if notify is not None and is_kept:
+            telling = self.tellings.begin(notify, token, news.before, seconds)
+        return Landing(news.since.generation, news.slot, token, telling)
+
+    async def save_late(
+        self, notify: Notify | None, deadline: Deadline, seconds: float
+    ) -> Landing | None:
+        """Store what could not be stored before, under the store's lock; return the last of it."""
+        landing = None
+        while self.unsaved:
+            newest = [news for news in self.unsaved if news.fresh][-1:] or self.unsaved
+            landing = await self.save(newest[0], notify, deadline, seconds)
+        return landing
+
+    async def save_login(
+        self, slot: Slot, members: Mapping[str, Any], since: Start, seconds: float
+    ) -> Landing:
+        """
+        Store the token that begins a new grant; the flight of a login.
+
+        *since* is what was in memory when it began, *seconds* are for the store and its lock.
+        """
+        news = Unsaved(slot=slot, members=members, since=since, fresh=True)
+        self.unsaved.append(news)
+        what = f"{_NOT_STORED}: the token store, or its lock, did not answer"
+        async with Deadline(seconds, type(self.store).__name__, what) as deadline:
+            with _not_stored():
+                async with self.store.lock(self.key):
+                    if news in self.unsaved:
+                        return await self.save(news, None, deadline, seconds)
+        # Somebody else has stored it meanwhile, or a later login.
+        token = self.tokens.get(slot, Token(members))
+        return Landing(self.generation, slot, token)
 
     async def complete(
         self,
@@ -215,47 +293,42 @@ class Grant:
         async def fly() -> Landing:
             return Landing(self.generation, *await fetch())
 
-        return (await self.flights.fly(fly())).token
+        return await self.land(fly())
+
+    async def land(self, flight: Coroutine[Any, Any, Landing]) -> Token:
+        """
+        Run *flight* for its caller alone; return its token when the hooks have been told.
+
+        Those of the tokens before it, too: who keeps the newest one himself is not to be overtaken.
+        """
+        landing = await self.flights.fly(flight)
+        if landing.telling is None:
+            await self.tellings.catch_up()
+        elif not self.tellings.inside:
+            try:
+                await asyncio.shield(landing.telling)
+            except BaseException:
+                del landing  # it knows the task, which holds what it raised, which holds this frame
+                raise
+        return landing.token
+
+    async def settle(self) -> None:
+        """Wait for what is in flight, then for the hooks; a hook does not wait for itself."""
+        while True:
+            await self.flights.settle()
+            if not await self.tellings.catch_up():
+                return
 
 
-class Deadline:
-    """A deadline (seconds, None: none) whose end is an UnreachableError that names the store."""
-
-    def __init__(self, seconds: float | None, store: TokenStore, what: str) -> None:
-        self._seconds = seconds
-        self._store = type(store).__name__
-        self._what = what
-        self._timeout = asyncio.timeout(None)
-
-    def renew(self) -> None:
-        """Begin anew, inside."""
-        if self._seconds is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
-
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        self._timeout = asyncio.timeout(self._seconds)
-        await self._timeout.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End; a TimeoutError of the store's own goes through."""
-        try:
-            await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError:
-            raise UnreachableError(
-                f"{self._what} did not answer within {self._seconds:g} s",
-                endpoint=self._store,
-                deadline=self._seconds,
-            ) from None
-        finally:
-            # It knows its task, which holds what it raises, and that the frames that hold us.
-            self._timeout = asyncio.timeout(None)
+@contextmanager
+def _not_stored() -> Generator[None, None, None]:
+    """Let what a store raises say what it means for the token in hand."""
+    try:
+        yield
+    except Exception as error:
+        if _NOT_STORED not in getattr(error, "__notes__", ()):
+            error.add_note(_NOT_STORED)
+        raise
 
 
 def _as_record(tokens: Mapping[Slot, Token]) -> Record:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import attrs
 
 from oauthkit.errors import LoopError, OAuthError
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.grants import PLAIN, Deadline, Grant, Landing, Slot, Start, Unsaved
+from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.stores import Record
+from oauthkit.tokens.tellings import Notify
 
 __all__ = ["Exchange", "StoredSource"]
 
@@ -21,10 +22,6 @@ NO_TOKEN = Token()
 # How long (seconds) a token that came of a 401 is not renewed for another one. Not for ever: where
 # a server tells no lifetime, a 401 is how a client learns of its end.
 _AFTER_401 = 300.0
-# Marks what a user's hook does, while it is told of a new token.
-_TELLING: ContextVar[object] = ContextVar("_TELLING", default=None)
-
-Notify = Callable[[Token, Token | None], Awaitable[None]]
 
 
 class Exchange(Protocol):
@@ -47,10 +44,11 @@ class StoredSource:
 
     Any number of sources share the grant's flight: one request, however many wait. *exchange* None
     cannot renew: an OAuth 1.0a token, or none (the empty token, for two-legged requests). *notify*
-    is awaited after a new token is kept, before anybody gets it. *leeway* (seconds) is how long
-    before its expiry a token is renewed, but never more than a quarter of its lifetime; *deadline*
-    (seconds) is for the whole flight, waiting for the store's lock included, and once more for
-    storing what it brought.
+    is awaited after a new token is kept, before any of those who wait for it gets it, and in the
+    order in which a grant's tokens are stored. *leeway* (seconds) is how long before its expiry a
+    token is renewed, but never more than a quarter of its lifetime; *deadline* (seconds) is for the
+    whole flight, waiting for the store's lock included, once more for storing what it brought, and
+    once more for *notify*.
     """
 
     grant: Grant
@@ -66,7 +64,7 @@ class StoredSource:
         Return a token that is good now, never one equal to *rejected*.
 
         Raises NothingNewError where *rejected* cannot be replaced; OAuthError and UnreachableError
-        where the server refuses or does not answer; whatever the store raises.
+        where the server refuses or does not answer; whatever the store or *notify* raises.
         """
         grant = self.grant
         while True:
@@ -80,8 +78,8 @@ class StoredSource:
                     "the token was refused, and so was the one before: it is not renewed again",
                     error="invalid_token",
                 )
-            if grant.telling is not None and _TELLING.get() is grant.telling:
-                # Asked for by the hook that the flight waits for: it would wait for itself.
+            if grant.tellings.inside:
+                # Asked for by the hook that is being told: who waits for it has the new one.
                 if token is not None and rejected is None:
                     return token
                 raise NothingNewError(
@@ -90,12 +88,16 @@ class StoredSource:
                     error="invalid_token",
                 )
             landing = await self._share(rejected)
-            if (
-                landing is None
-                or landing.generation != grant.generation
-                or landing.slot != self.slot
-            ):
-                continue  # not the token that is wanted: for another scope, or of another grant
+            if landing is None or landing.slot != self.slot:
+                continue  # for another scope
+            if landing.telling is not None:
+                try:
+                    await asyncio.shield(landing.telling)
+                except BaseException:
+                    del landing  # it knows the task, which holds what it raised, and that us
+                    raise
+            if landing.generation != grant.generation:
+                continue  # of another grant
             if not _same(landing.token, rejected):
                 return landing.token
             if self.exchange is None:
@@ -148,21 +150,15 @@ class StoredSource:
         raise NothingNewError(text, error=LOGIN_REQUIRED)
 
     async def _fly(self, rejected: Token | None) -> Landing:
-        grant, store = self.grant, self.grant.store
-        what = "the server, or the token store or its lock,"
-        async with Deadline(self.deadline, store, what) as deadline, store.lock(grant.key):
-            news = grant.unsaved or await self._obtain(rejected)
+        grant, seconds = self.grant, self.deadline
+        async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
+            if (late := await grant.save_late(self.notify, deadline, seconds)) is not None:
+                return late
+            news = await self._obtain(rejected)
             if isinstance(news, Landing):
                 return news
-            # What is in hand now could be lost: storing it gets a deadline of its own.
-            deadline.renew()
-            grant.unsaved = news
-            token = await grant.keep(news.slot, news.members, since=news.since)
-        if news.after_401 and grant.generation == news.since.generation:
-            grant.after_401[news.slot] = token, self.clock()
-        if self.notify is not None:
-            await self._tell(self.notify, token, news.before)
-        return Landing(news.since.generation, news.slot, token)
+            grant.unsaved.append(news)
+            return await grant.save(news, self.notify, deadline, seconds)
 
     async def _obtain(self, rejected: Token | None) -> Landing | Unsaved:
         """Find a good token in the store, or get a new one that is not stored yet."""
@@ -190,7 +186,13 @@ class StoredSource:
                     raise
                 stored = newer
                 continue
-            return Unsaved(self.slot, members, began, held, rejected is not None)
+            return Unsaved(
+                slot=self.slot,
+                members=members,
+                since=began,
+                before=held,
+                after_401=None if rejected is None else self.clock(),
+            )
 
     async def _read_again(self, stored: Record | None, began: Start, error: str) -> Record | None:
         """
@@ -207,15 +209,6 @@ class StoredSource:
             return None
         self.grant.seeded = False
         return again
-
-    async def _tell(self, notify: Notify, token: Token, before: Token | None) -> None:
-        grant = self.grant
-        grant.telling = object()
-        _TELLING.set(grant.telling)  # in the flight's own context, and in those of its tasks
-        try:
-            await notify(token, before)
-        finally:
-            grant.telling = None
 
 
 def _same(token: Token, other: Token | None) -> bool:

@@ -13,13 +13,18 @@ from oauthkit import GrantKey, MemoryStore, Record
 
 @attrs.define(eq=False)
 class TestStore:
-    """Delegates to a store in memory, after *gate* was opened, or fails with *failure*."""
+    """
+    Delegates to a store in memory, after *gate* was opened, or fails with *failure*.
+
+    *refusals* are raised by the first swaps, one each.
+    """
 
     __test__ = False
 
     inner: MemoryStore = attrs.field(factory=MemoryStore)
     gate: asyncio.Event = attrs.field(factory=asyncio.Event)
     failure: Exception | None = None
+    refusals: list[Exception] = attrs.field(factory=list[Exception])
     lost_races: int = 0
     calls: list[str] = attrs.field(factory=list[str])
 
@@ -37,6 +42,8 @@ class TestStore:
     async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
         """Store *record* if the stored version is *expected*, and no race is to be lost first."""
         await self._pass("swap")
+        if self.refusals:
+            raise self.refusals.pop(0)
         if self.lost_races:
             self.lost_races -= 1
             return False

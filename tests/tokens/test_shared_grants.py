@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from oauthkit import ConfigurationError, GrantKey, MemoryStore, OAuthError, Token, UnreachableError
-from oauthkit.tokens.grants import PLAIN, Deadline, Slot, grant_of
+from oauthkit.tokens.grants import PLAIN, Slot, grant_of
 from oauthkit.tokens.sources import StoredSource
 from support import run
 from tokens.grants import KEY, record, turns
@@ -127,17 +127,6 @@ def test_failing_fetch_and_failing_store() -> None:
         with pytest.raises(UnreachableError, match=r"the token store did not answer within 0\.02"):
             await grant.complete(fetch)
         assert OTHER is grant.tokens[PLAIN]
-
-    run(main())
-
-
-def test_no_deadline() -> None:
-    """Where another one counts, there is none, and beginning anew changes nothing."""
-
-    async def main() -> None:
-        async with Deadline(None, MemoryStore(), "it") as deadline:
-            deadline.renew()
-            assert deadline._timeout.when() is None
 
     run(main())
 

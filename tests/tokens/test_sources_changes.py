@@ -351,7 +351,7 @@ def test_new_login_after_a_token_that_cannot_be_stored() -> None:
         await store.inner.compare_and_swap(KEY, 1, other)
         assert "other" == (await asked.token())["access_token"]
         assert other == await stored(store.inner)
-        assert (["r0"], None) == (exchange.spent, asked.grant.unsaved)
+        assert (["r0"], []) == (exchange.spent, asked.grant.unsaved)
 
     run(main())
 

@@ -60,7 +60,7 @@ def test_hook_that_fails() -> None:
         with pytest.raises(ZeroDivisionError):
             await asked.token()
         assert "t1" == (await asked.token())["access_token"]
-        assert (1, None) == (exchange.count, asked.grant.telling)
+        assert (1, None) == (exchange.count, asked.grant.tellings._mark)
 
     run(main())
 
