@@ -15,8 +15,10 @@ import attrs
 from hypothesis import strategies as st
 
 __all__ = [
+    "Pairs",
     "Request",
     "answers",
+    "encode_form",
     "forms",
     "json_values",
     "parameters",

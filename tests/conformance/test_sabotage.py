@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.sabotage import base_strings
+from conformance.sabotage import base_strings, oauth1
 from conformance.saboteurs import Saboteur
 from oauthkit.testing import LawBrokenError
 from oauthkit.testing.laws import LAWS, Subject
 
-SABOTEURS: list[Saboteur] = [one for module in (base_strings,) for one in module.SABOTEURS]
+SABOTEURS: list[Saboteur] = [one for module in (base_strings, oauth1) for one in module.SABOTEURS]
 BY_NAME = {law.name: law for law in LAWS}
 
 
