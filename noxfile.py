@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ nox.options.sessions = [
     "tests",
     "lowest",
     "interop",
+    "conformance",
     "plugin",
     "docs",
     "summary",
@@ -34,6 +36,8 @@ nox.options.sessions = [
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
+# What the sessions `tests` (its first Python) and `interop` have proved when they last ran.
+PROOFS = {name: ROOT / "build" / "proofs" / f"{name}.json" for name in ("tests", "interop")}
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # Beside the lower bounds of our own: aiohttp 3.12 wants it below 7.
@@ -99,7 +103,8 @@ def tests(session: nox.Session) -> None:
     outcome[str(session.python)] = "FAILED"
     if first:
         # The script, not `-m pytest`: that would put the checkout on sys.path.
-        run_tests(session, "coverage", "run", str(Path(session.bin) / "pytest"))
+        pytest = ("coverage", "run", str(Path(session.bin) / "pytest"))
+        run_tests(session, *pytest, *record(session, "tests"))
         session.run("coverage", "report")
     else:
         run_tests(session)
@@ -141,12 +146,24 @@ def interop(session: nox.Session) -> None:
     with session.chdir(servers):
         session.run("npm", "ci", external=True)
     session.run(
-        "pytest", "tests/interop", *session.posargs,
+        "pytest", "tests/interop", *record(session, "interop"), *session.posargs,
         env={
             "OAUTHKIT_INTEROP": str(servers),
             "OAUTHKIT_NODE": node,
             "OAUTHKIT_TESTS_INSTALLED": "1",
         },
+    )  # fmt: skip
+
+
+@nox.session(python=False)
+def conformance(session: nox.Session) -> None:
+    """Compare docs/conformance.md and README with what was proved; `-- --write` writes both."""
+    if session.posargs not in ([], ["--write"]):
+        session.skip("only a part of the tests was run")
+    # It needs attrs, which nox brings along.
+    session.run(
+        sys.executable, "tests/proofs/page.py", *map(str, PROOFS.values()), *session.posargs,
+        env={"PYTHONPATH": "tests"},
     )  # fmt: skip
 
 
@@ -257,6 +274,11 @@ def find_node(session: nox.Session) -> str:
 def run_tests(session: nox.Session, *command: str) -> None:
     """Run pytest (or *command*) and have the suite insist on the installed package."""
     session.run(*(command or ("pytest",)), *session.posargs, env={"OAUTHKIT_TESTS_INSTALLED": "1"})
+
+
+def record(session: nox.Session, name: str) -> list[str]:
+    """Have pytest write what it has proved, if it runs all tests."""
+    return [] if session.posargs else [f"--proofs={PROOFS[name]}"]
 
 
 def built() -> Path:

@@ -1,10 +1,13 @@
-"""Settings of the whole suite: what needs more than Python, and hypothesis's two profiles."""
+"""Settings of the whole suite: what needs more than Python, claims, hypothesis's two profiles."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+# The marker `proves`, and the option --proofs (see docs/conformance.md).
+pytest_plugins = ["proofs.record"]
 
 # They need servers that only `nox -s interop` installs; a path on the command line still counts.
 collect_ignore = ["interop"]

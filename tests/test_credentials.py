@@ -22,6 +22,13 @@ from oauthkit.credentials import (
 from oauthkit.errors import CredentialsError
 from oauthkit.provider import OAuth1Provider
 
+proves_faults = pytest.mark.proves(
+    "Providers and credentials",
+    "credentials: all faults at once, by name",
+    rfc=None,
+    judge="none but ours",
+)
+
 PROVIDER = OAuth1Provider(name="twitter", api_base="https://api.x.com")
 RSA = OAuth1Provider(
     name="x-app", api_base="https://api.x.com", signature_methods=["RSA-SHA1", "PLAINTEXT"]
@@ -102,6 +109,7 @@ def test_variables_end_the_name_with_two_underscores() -> None:
 # -- what is needed --------------------------------------------------------------------------------
 
 
+@proves_faults
 def test_the_error_is_the_tutorial() -> None:
     """It is as the README shows it: key, environment name, nearest match."""
     error = refusal({"client_key": "xvz1evFS4wEEPTGEFPHBog"})
@@ -127,6 +135,7 @@ def test_an_empty_environment_says_what_to_set() -> None:
     ]
 
 
+@proves_faults
 def test_missing_unknown_and_invalid_are_told_together() -> None:
     """Nobody corrects one fault to meet the next."""
     error = refusal({"client_id": "", "token": "t ", "client_secrt": "x", "scope": "a"})
@@ -339,6 +348,7 @@ secrets = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=
 flaws = st.sampled_from(["{} ", "\n{}", "{}\x00{}", "{}", "\ufeff{}"])
 
 
+@proves_faults
 @given(
     st.dictionaries(
         st.sampled_from([*FULL, "rsa_key", "redirect_uri", "scope", "oauth_tokn"]),

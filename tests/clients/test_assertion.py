@@ -29,6 +29,13 @@ from oauthkit import (
 from oauthkit.testing.servers import AssertionServer
 from support import run
 
+proves_assertions = pytest.mark.proves(
+    "Assertions", "assertions on the wire: signature and audience", rfc="RFC 7523 §3", judge="PyJWT"
+)
+proves_exchange = pytest.mark.proves(
+    "Assertions", "an assertion becomes a token", rfc="RFC 7523 §2.1", judge="none but ours"
+)
+
 NOW = 1_700_000_000.0
 ENDPOINT = "https://auth.acme.example/token"
 AUDIENCE = "https://acme.example/aud"
@@ -98,6 +105,8 @@ async def whoami(client: AsyncAssertionClient) -> str:
     return str(answer["preferred_username"])
 
 
+@proves_assertions
+@proves_exchange
 def test_fifty_callers_sign_once() -> None:
     """Of many cold callers one asks; the assertion holds the scope and names key and audience."""
     provider = declare()
@@ -131,6 +140,7 @@ def test_fifty_callers_sign_once() -> None:
         } == claims
 
 
+@proves_exchange
 def test_scope_in_the_form() -> None:
     """Where the declaration does not say otherwise the scope is a parameter (RFC 7521 §4.1)."""
     provider = declare(scope_in_claims=False, scope="a")
@@ -161,6 +171,8 @@ def test_the_audience_is_constant() -> None:
         assert AUDIENCE == sent(server)[1]["aud"]
 
 
+@proves_assertions
+@proves_exchange
 def test_delegation() -> None:
     """The subject is whom the account acts for; one it may not act for is refused as such."""
     provider = declare()
@@ -257,6 +269,8 @@ def test_renewal_after_a_401() -> None:
         assert [401, 200] == [exchange.status for exchange in server.exchanges("/userinfo")]
 
 
+@proves_assertions
+@proves_exchange
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
 def test_algorithms(alg: str) -> None:
     """Each way to sign is verified by the server, and by PyJWT."""
@@ -337,6 +351,7 @@ def test_reserved_claims(name: str) -> None:
         connect(provider, server.key_file, claims={name: "x"})
 
 
+@proves_assertions
 def test_other_claims() -> None:
     """Further claims are signed with the rest."""
     provider = declare()

@@ -32,6 +32,13 @@ from transport.peers import (
     verified,
 )
 
+proves_refusal = pytest.mark.proves(
+    "Where secrets may go", "a URL elsewhere is refused unsent", rfc=None, judge="none but ours"
+)
+proves_untouched = pytest.mark.proves(
+    "Where secrets may go", "elsewhere: what aiohttp alone sends", rfc=None, judge="aiohttp"
+)
+
 # Where a token of https://api.example has no business.
 ELSEWHERE = {
     "host": f"https://{FOREIGN_HOST}",
@@ -98,6 +105,7 @@ def same(expected: Exchange, actual: Exchange) -> None:
     assert expected.body == actual.body
 
 
+@proves_refusal
 @placements
 @elsewhere
 def test_verb_is_refused_elsewhere(pair: Pair, placement: str, base: str) -> None:
@@ -115,6 +123,7 @@ def test_verb_is_refused_elsewhere(pair: Pair, placement: str, base: str) -> Non
     assert [] == pair.all()
 
 
+@proves_untouched
 @placements
 @elsewhere
 @statuses
@@ -141,6 +150,7 @@ def test_verb_follows_redirect_elsewhere_with_nothing_of_ours(
     assert (("GET", b"") if status == 302 else ("POST", OCTETS)) == (last.method, last.body)
 
 
+@proves_untouched
 @placements
 @elsewhere
 def test_middleware_lets_requests_elsewhere_pass(pair: Pair, placement: str, base: str) -> None:
@@ -161,6 +171,7 @@ def test_middleware_lets_requests_elsewhere_pass(pair: Pair, placement: str, bas
     assert not seen.signed
 
 
+@proves_untouched
 @placements
 @elsewhere
 @statuses
@@ -317,6 +328,7 @@ def test_provider_without_api_base(pair: Pair) -> None:
     run(main())
 
 
+@proves_refusal
 @pytest.mark.parametrize(
     "url",
     [
@@ -378,6 +390,7 @@ def test_urls_that_only_look_as_if(pair: Pair, url: str, path: str) -> None:
     assert f"https://{HOST}{path}" == seen.url
 
 
+@proves_refusal
 def test_url_that_is_read_in_two_ways(pair: Pair) -> None:
     """Whether yarl refuses the URL or reads one of its hosts: what it is signed for is asked."""
 
@@ -390,6 +403,9 @@ def test_url_that_is_read_in_two_ways(pair: Pair) -> None:
     assert [] == pair.stranger.log
 
 
+@pytest.mark.proves(
+    "Where secrets may go", "a chain that left stays unsigned", rfc=None, judge="none but ours"
+)
 def test_redirect_back_inside_carries_nothing(pair: Pair) -> None:
     """A chain that has left is not signed when it comes back: a stranger chose where it leads."""
     pair.home.redirect("/leave", 302, f"https://{FOREIGN_HOST}/back")

@@ -22,6 +22,10 @@ from transport.peers import (
     verified,
 )
 
+pytestmark = pytest.mark.proves(
+    "Where secrets may go", "websocket handshakes", rfc="RFC 6455 §4.1", judge="none but ours"
+)
+
 ELSEWHERE = {
     "host": f"wss://{FOREIGN_HOST}",
     "port": f"wss://{HOST}:8443",

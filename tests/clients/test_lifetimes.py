@@ -16,6 +16,13 @@ from oauthkit import AsyncOAuth1Client, ForeignOriginError, LoopError, OAuthErro
 from oauthkit.testing.servers import failures
 from transport.peers import FOREIGN_HOST, HOST, Pair, client_of, run, running_pair
 
+proves_flights = pytest.mark.proves(
+    "Tokens and stores", "a flight outlives who asked", rfc=None, judge="none but ours"
+)
+proves_loops = pytest.mark.proves(
+    "Tokens and stores", "clients across loops, freed when dropped", rfc=None, judge="none but ours"
+)
+
 TOKEN_PATH = "/oauth/access_token"
 TOKEN_ANSWER = b"oauth_token=new&oauth_token_secret=s"
 
@@ -63,6 +70,7 @@ def begun(pair: Pair, session: Any) -> AsyncOAuth1Client:
     return client
 
 
+@proves_flights
 def test_cancelled_fetch_keeps_the_token(pair: Pair) -> None:
     """Who waits for the third step leaves; close() waits for the answer, and the token is kept."""
     held = Held()
@@ -89,6 +97,7 @@ def test_cancelled_fetch_keeps_the_token(pair: Pair) -> None:
     pair.home.restore(TOKEN_PATH)
 
 
+@proves_flights
 def test_leaving_the_context_keeps_the_token(pair: Pair) -> None:
     """The client's own session is not closed under a flight."""
     held = Held()
@@ -125,6 +134,7 @@ def test_close_is_harmless(pair: Pair) -> None:
     run(main())
 
 
+@proves_loops
 def test_made_outside_a_loop(pair: Pair) -> None:
     """Nothing happens before it is used; it moves on when its loop is closed."""
     client = client_of(pair)
@@ -150,6 +160,7 @@ USES: dict[str, Callable[[AsyncOAuth1Client], Awaitable[Any]]] = {
 }
 
 
+@proves_loops
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_two_open_loops(pair: Pair, use: Callable[[AsyncOAuth1Client], Awaitable[Any]]) -> None:
     """A second loop, in another thread, is refused; nothing is sent from there."""
@@ -224,6 +235,7 @@ async def failing_flow(pair: Pair, client: AsyncOAuth1Client) -> None:
     pair.home.restore(TOKEN_PATH)
 
 
+@proves_loops
 @pytest.mark.parametrize(
     "use", [flow, verb, redirect, websocket, middleware, refused, failing_flow]
 )

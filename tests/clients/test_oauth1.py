@@ -104,6 +104,7 @@ def test_signature_methods(method: str, placement: str) -> None:
         assert all(exchange.ok for exchange in server.log)
 
 
+@pytest.mark.proves("OAuth 1.0a", "callback `oob`", rfc="RFC 5849 §2.1", judge="none but ours")
 @pytest.mark.parametrize("redirect_uri", [None, "oob"])
 def test_out_of_band(redirect_uri: str | None) -> None:
     """§2.1: without a callback it is oob, and the user carries a PIN."""

@@ -26,6 +26,10 @@ from oauthkit import OAuth1Provider, OAuthError, OAuthKitError, UnreachableError
 from oauthkit.testing.servers import OAuth1Server, failures
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "OAuth 1.0a", "token answers that are none", rfc="RFC 5849 §2.1, §2.3", judge="none but ours"
+)
+
 PROVIDER = declare()
 GOOD = b"oauth_token=t-1&oauth_token_secret=s-1&oauth_callback_confirmed=true"
 PAGE = b"<!DOCTYPE html><html><head><title>Sign in to continue</title></head><body>x</body></html>"

@@ -20,6 +20,10 @@ from oauthkit.protocol.oauth1 import SIGNATURE_METHODS
 from oauthkit.testing.servers.loopback import LoopbackServer
 from support import run
 
+proves_three_steps = pytest.mark.proves(
+    "OAuth 1.0a", "three steps and signed calls over HTTP", rfc="RFC 5849 §2, §3", judge="oauthlib"
+)
+
 PLACED = [
     (method, placement)
     for method in SIGNATURE_METHODS
@@ -71,6 +75,7 @@ def make(
     return connect(provider, creds, session=session)
 
 
+@proves_three_steps
 @pytest.mark.parametrize(("method", "placement"), PLACED)
 def test_flow_and_calls(server: LoopbackServer, judge: Judge, method: str, placement: str) -> None:
     """Both token endpoints, and resources with queries and forms, in every way to sign."""
@@ -125,6 +130,7 @@ def test_flow_and_calls(server: LoopbackServer, judge: Judge, method: str, place
     assert all(judge.verdicts)
 
 
+@proves_three_steps
 @pytest.mark.parametrize(("method", "placement"), PLACED)
 def test_the_judge_says_no(
     server: LoopbackServer, judge: Judge, method: str, placement: str
@@ -164,6 +170,7 @@ def test_the_judge_says_no(
     assert [False, *wrong] == judge.verdicts
 
 
+@proves_three_steps
 @pytest.mark.parametrize("placement", ["header", "query"])
 @pytest.mark.parametrize("method", ["HMAC-SHA1", "RSA-SHA256"])
 def test_endpoints_called_with_get(
@@ -183,6 +190,9 @@ def test_endpoints_called_with_get(
     assert [True, True] == judge.verdicts
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "each hop of a redirect is signed anew", rfc="RFC 5849 §3.2", judge="oauthlib"
+)
 @pytest.mark.parametrize("redirects", [307, 308, 302])
 def test_each_hop_is_signed_anew(redirects: int) -> None:
     """A redirect inside the origin carries a signature of its own, for its own URL."""
@@ -214,6 +224,9 @@ def test_each_hop_is_signed_anew(redirects: int) -> None:
     assert [True] * 6 == judge.verdicts
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "a server's refusals are understood", rfc="RFC 5849 §3.2", judge="oauthlib"
+)
 def test_refusals_of_oauthlib_are_understood(server: LoopbackServer) -> None:
     """What servers built on it say, a form with error and error_description, is shown."""
 

@@ -18,6 +18,13 @@ from clients.example import (
 from oauthkit import CallbackError, OAuthError, RequestError
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "OAuth 1.0a",
+    "refusals, replay, a callback for another token",
+    rfc="RFC 5849 §2, §3.3, §4.12",
+    judge="none but ours",
+)
+
 
 def test_unconfirmed_callback() -> None:
     """§2.1: without oauth_callback_confirmed=true there is no token, unless it is declared."""

@@ -34,6 +34,13 @@ from oauthkit import (
 from oauthkit.testing.servers import OAuth2Server
 from support import run
 
+proves_refresh = pytest.mark.proves(
+    "Tokens and stores", "a refresh token is never lost", rfc="RFC 6749 §6", judge="none but ours"
+)
+proves_one_request = pytest.mark.proves(
+    "Tokens and stores", "one token request for all who wait", rfc=None, judge="none but ours"
+)
+
 # Grants that need no user.
 
 
@@ -54,6 +61,7 @@ def test_client_credentials() -> None:
         assert "client_credentials" == server.log[0].parameter("grant_type")
 
 
+@proves_one_request
 def test_simultaneous_refusals() -> None:
     """Fifty calls are refused at once: one token is fetched, and each is made again."""
     with OAuth2Server.for_provider(ROBOT) as server:
@@ -89,6 +97,7 @@ def test_always_refused() -> None:
         assert 11 == len(server.exchanges("/echo"))
 
 
+@proves_one_request
 def test_a_thousand_cold_callers() -> None:
     """A thousand clients of one account in one store begin at once: one token request."""
     store = MemoryStore()
@@ -106,6 +115,7 @@ def test_a_thousand_cold_callers() -> None:
         assert 1 == server.token_requests
 
 
+@pytest.mark.proves("OAuth 2", "password grant", rfc="RFC 6749 §4.3", judge="none but ours")
 def test_password() -> None:
     """§4.3: name and password become a token that is the user's, whoever passes them."""
     provider = declare("password")
@@ -193,6 +203,9 @@ def test_another_client_finishes() -> None:
         assert all(one.ok for one in server.exchanges("/token"))
 
 
+@pytest.mark.proves(
+    "OAuth 2", "another log-in's callback is refused", rfc="RFC 6749 §10.12", judge="none but ours"
+)
 def test_the_callback_of_another() -> None:
     """§10.12: another log-in's state is refused, nothing is sent, and the right one still works."""
     with OAuth2Server.for_provider(LOGIN) as server:
@@ -277,6 +290,7 @@ def answer_always(server: OAuth2Server, **members: Any) -> None:
     server.respond("/token", headers={"Content-Type": "application/json"}, body=json.dumps(answer))
 
 
+@proves_refresh
 def test_an_old_refresh_token_is_kept() -> None:
     """§6: an answer without a refresh token keeps the one there is, by either method."""
     with OAuth2Server.for_provider(LOGIN) as server:
@@ -295,6 +309,7 @@ def test_an_old_refresh_token_is_kept() -> None:
         assert ["R0", "R0"] == spent(server)
 
 
+@proves_refresh
 def test_a_refresh_token_that_is_passed_is_kept() -> None:
     """§6: the same for one that the client did not know before."""
     with OAuth2Server.for_provider(LOGIN) as server:
@@ -313,6 +328,7 @@ def test_a_refresh_token_that_is_passed_is_kept() -> None:
         assert ["R0", "R0"] == spent(server)
 
 
+@proves_refresh
 def test_a_new_refresh_token_takes_its_place() -> None:
     """§6: the successor is what is spent the next time, by either method."""
     with OAuth2Server.for_provider(LOGIN) as server:

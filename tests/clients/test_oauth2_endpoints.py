@@ -101,6 +101,12 @@ def test_revoke_and_introspect() -> None:
         assert all(one.ok for one in server.log)
 
 
+@pytest.mark.proves(
+    "Where secrets may go",
+    "OAuth 2: no secret in an error or a repr",
+    rfc="RFC 6749 §10.3",
+    judge="none but ours",
+)
 def test_a_refusal_shows_no_secret() -> None:
     """§5.2: error and error_description are the server's, and nothing that was sent shows."""
     secret, refresh = "client secret/+&", "refresh token/+&"
@@ -161,6 +167,9 @@ def test_a_store_needs_a_token_endpoint() -> None:
     AsyncOAuth2Client(None, "id", "secret", store=MemoryStore(), token_endpoint=TOKEN)
 
 
+@pytest.mark.proves(
+    "Where secrets may go", "secrets go to https only", rfc="RFC 6749 §3.2", judge="none but ours"
+)
 def test_plain_http_is_refused() -> None:
     """§3.2: an http token endpoint is refused when it is given or passed, and nothing is sent."""
     with OAuth2Server(hosts=["api.example"]) as server:
@@ -191,6 +200,9 @@ def test_an_endpoint_that_is_none(url: object) -> None:
         assert caught.value.__context__ is None
 
 
+@pytest.mark.proves(
+    "Where secrets may go", "a URL elsewhere is refused unsent", rfc=None, judge="none but ours"
+)
 def test_foreign_origins() -> None:
     """A token goes nowhere but to what is declared, nor do the client's secrets; nothing is sent."""
     with OAuth2Server(hosts=["api.example", "other.example"]) as server:

@@ -127,6 +127,12 @@ def test_flawed_values_are_invalid(key: str, value: Any, said: str) -> None:
     assert said in str(error)
 
 
+@pytest.mark.proves(
+    "Where secrets may go",
+    "an assertion goes to no address that only a file names",
+    rfc=None,
+    judge="none but ours",
+)
 def test_an_assertion_goes_to_no_address_that_only_a_file_names() -> None:
     """A token endpoint elsewhere is refused, from a file, a mapping or an object."""
     elsewhere = "https://collector.example/token"

@@ -153,6 +153,9 @@ def test_the_gate_opens(importer: str, target: str, *, type_only: bool) -> None:
     assert allowed(importer, Import(target, 1, type_only), dict.fromkeys(names, Path()))
 
 
+@pytest.mark.proves(
+    "Embedded servers", "no code shared with the client", rfc=None, judge="none but ours"
+)
 def test_embedded_servers_share_no_code_with_the_client() -> None:
     """The servers judge the client: importing them loads none of it, and no test framework."""
     if not any(module.startswith("oauthkit.testing.servers") for module in modules()):

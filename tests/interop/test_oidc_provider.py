@@ -19,6 +19,34 @@ from oauthkit import (
 )
 from support import run
 
+proves_code = pytest.mark.proves(
+    "OAuth 2",
+    "authorization code with PKCE",
+    rfc="RFC 6749 §4.1; RFC 7636 §4",
+    judge="oidc-provider",
+)
+proves_authentication = pytest.mark.proves(
+    "OAuth 2",
+    "client authentication: basic, post, none",
+    rfc="RFC 6749 §2.3, §5.2",
+    judge="oidc-provider",
+)
+proves_callbacks = pytest.mark.proves(
+    "OAuth 2",
+    "callbacks, state and issuer",
+    rfc="RFC 6749 §4.1.2; RFC 9207 §2.4",
+    judge="oidc-provider",
+)
+proves_client_credentials = pytest.mark.proves(
+    "OAuth 2", "client credentials", rfc="RFC 6749 §4.4", judge="oidc-provider"
+)
+proves_introspection = pytest.mark.proves(
+    "OAuth 2", "introspection", rfc="RFC 7662 §2", judge="oidc-provider"
+)
+proves_rotation = pytest.mark.proves(
+    "OAuth 2", "rotating refresh tokens", rfc="RFC 6749 §6; RFC 9700 §2.2.2", judge="oidc-provider"
+)
+
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 SCOPE = "openid offline_access read"
 
@@ -46,6 +74,11 @@ async def ask_who(client: AsyncOAuth2Client) -> tuple[int, dict[str, Any]]:
 # -- authorization code with PKCE ------------------------------------------------------------------
 
 
+@proves_code
+@proves_authentication
+@pytest.mark.proves(
+    "OAuth 2", "bearer token in the header", rfc="RFC 6750 §2.1", judge="oidc-provider"
+)
 @pytest.mark.parametrize("method", METHODS)
 def test_code_with_pkce(server: Server, method: str) -> None:
     """From the first redirect to a call with the token, by each way to authenticate."""
@@ -66,6 +99,7 @@ def test_code_with_pkce(server: Server, method: str) -> None:
     run(main())
 
 
+@proves_code
 def test_another_process_finishes(server: Server) -> None:
     """The request goes to JSON and back, and a new client fetches the token."""
 
@@ -82,6 +116,7 @@ def test_another_process_finishes(server: Server) -> None:
     run(main())
 
 
+@proves_callbacks
 def test_iss_is_compared(server: Server) -> None:
     """A callback with the issuer of another server, or without one, is refused (RFC 9207)."""
 
@@ -98,6 +133,7 @@ def test_iss_is_compared(server: Server) -> None:
     assert "iss" in str(run(main(server.declare(), ("iss=", "was="))))
 
 
+@proves_callbacks
 def test_a_user_who_refuses(server: Server) -> None:
     """The server's error and its description reach the caller (RFC 6749 §4.1.2.1)."""
 
@@ -111,6 +147,7 @@ def test_a_user_who_refuses(server: Server) -> None:
     run(main())
 
 
+@proves_code
 def test_without_pkce(server: Server) -> None:
     """The server insists on it: what the other tests show is not its leniency."""
 
@@ -125,6 +162,7 @@ def test_without_pkce(server: Server) -> None:
     run(main())
 
 
+@proves_code
 def test_a_wrong_verifier_and_a_code_used_twice(server: Server) -> None:
     """Both are invalid_grant (RFC 7636 §4.6, RFC 6749 §4.1.2)."""
 
@@ -149,6 +187,8 @@ def test_a_wrong_verifier_and_a_code_used_twice(server: Server) -> None:
 # -- client credentials ----------------------------------------------------------------------------
 
 
+@proves_client_credentials
+@proves_introspection
 @pytest.mark.parametrize("method", METHODS[:2])
 def test_client_credentials(server: Server, method: str) -> None:
     """The server says whose token it is, and what for (RFC 6749 §4.4, RFC 7662 §2)."""
@@ -167,6 +207,7 @@ def test_client_credentials(server: Server, method: str) -> None:
     run(main())
 
 
+@proves_client_credentials
 def test_a_request_fetches_its_token(server: Server) -> None:
     """It comes with the header of RFC 6750 §2.1; the server says why it is not enough."""
 
@@ -179,6 +220,7 @@ def test_a_request_fetches_its_token(server: Server) -> None:
     run(main())
 
 
+@proves_authentication
 @pytest.mark.parametrize("method", METHODS[:2])
 def test_a_wrong_secret(server: Server, method: str) -> None:
     """invalid_client (RFC 6749 §5.2)."""
@@ -196,6 +238,7 @@ def test_a_wrong_secret(server: Server, method: str) -> None:
 # -- refresh, revocation, introspection ------------------------------------------------------------
 
 
+@proves_rotation
 @pytest.mark.parametrize("method", METHODS)
 def test_rotating_refresh(server: Server, method: str) -> None:
     """Each refresh token is good once; an old one ends the whole grant (RFC 9700 §2.2.2)."""
@@ -219,6 +262,7 @@ def test_rotating_refresh(server: Server, method: str) -> None:
     run(main())
 
 
+@proves_rotation
 def test_a_token_that_expired_is_renewed(server: Server) -> None:
     """By the request that needs it; the update_token hook gets the rotated one."""
 
@@ -242,6 +286,8 @@ def test_a_token_that_expired_is_renewed(server: Server) -> None:
     run(main())
 
 
+@pytest.mark.proves("OAuth 2", "revocation", rfc="RFC 7009 §2", judge="oidc-provider")
+@proves_introspection
 @pytest.mark.parametrize("method", METHODS)
 def test_revocation(server: Server, method: str) -> None:
     """A refresh token that is revoked takes the access token along (RFC 7009 §2.1)."""

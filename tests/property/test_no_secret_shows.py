@@ -22,6 +22,13 @@ from oauthkit.protocol.oauth1 import (
 from oauthkit.protocol.shape import describe_shape
 from property import strategies as draw
 
+pytestmark = pytest.mark.proves(
+    "Where secrets may go",
+    "OAuth 1.0a: no secret in an error, a repr or a log",
+    rfc="RFC 5849 §4",
+    judge="none but ours",
+)
+
 _PLACES: dict[str, Callable[[str], str]] = {
     "a bare token": str,
     "with padding": lambda secret: f"{secret}==",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -20,6 +21,13 @@ from oauthkit.protocol.responses import (
 from oauthkit.protocol.token import Token, oauth2_token
 from property import oauth2_strategies as oauth2
 from property import strategies as draw
+
+proves_any_answer = pytest.mark.proves(
+    "OAuth 2",
+    "any answer gives a token or an error of ours",
+    rfc="RFC 6749 §4.1.2, §5",
+    judge="none but ours",
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +47,7 @@ def _can_be_shown(error: OAuthKitError) -> bool:
     return f"{error}".isprintable() and text == text.encode(errors="replace").decode()
 
 
+@proves_any_answer
 @given(st.one_of(oauth2.answers, draw.wild_texts), oauth2.statuses, oauth2.nows)
 @example(b'{"access_token":"t","expires_in":1' + b"0" * 400 + b"}", 200, 0.0)
 @example(b'{"access_token":"\\ud800"}', 200, 0.0)
@@ -73,6 +82,7 @@ def test_token_response(body: bytes | str, status: int, now: float) -> None:
     assert hash(Token(found)) == hash(Token(again))
 
 
+@proves_any_answer
 @given(st.one_of(oauth2.answers, draw.wild_texts))
 def test_refusal(body: bytes | str) -> None:
     """§5.2: a code with or without texts, or nothing; each bounded and printable."""
@@ -82,6 +92,7 @@ def test_refusal(body: bytes | str) -> None:
         assert text is None or (0 < len(text) <= limit and text.isprintable())
 
 
+@proves_any_answer
 @given(
     oauth2.callbacks,
     st.sampled_from([None, "s", ""]),

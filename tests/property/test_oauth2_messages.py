@@ -20,6 +20,9 @@ from property import oauth2_strategies as oauth2
 from property import strategies as draw
 
 
+@pytest.mark.proves(
+    "OAuth 2", "token requests", rfc="RFC 6749 §4, §6; RFC 7523 §2", judge="Python's urllib"
+)
 @given(st.dictionaries(draw.texts, st.one_of(draw.texts, st.lists(draw.texts, max_size=3))))
 def test_forms(form: dict[str, str | list[str]]) -> None:
     """RFC 6749 appendix B: urllib reads the very pairs, a list once for each value."""
@@ -33,6 +36,9 @@ def test_forms(form: dict[str, str | list[str]]) -> None:
     assert encoded.isascii()
 
 
+@pytest.mark.proves(
+    "OAuth 2", "authorization requests", rfc="RFC 6749 §3.1, §4.1.1", judge="Python's urllib"
+)
 @given(st.lists(st.tuples(draw.texts, draw.texts), max_size=4), draw.components(draw.judged_words))
 def test_authorization_urls(params: list[tuple[str, str]], own: draw.Component) -> None:
     """RFC 6749 §3.1: the endpoint's query stays as it is, in front; empty parameters are left out."""

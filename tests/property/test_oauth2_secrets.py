@@ -28,6 +28,13 @@ from property.leaks import SPELLINGS, find, hard_secrets, render
 from support import run
 from tokens.grants import KEY
 
+pytestmark = pytest.mark.proves(
+    "Where secrets may go",
+    "OAuth 2: no secret in an error or a repr",
+    rfc="RFC 6749 §10.3",
+    judge="none but ours",
+)
+
 TOKEN_ENDPOINT = "https://as.example/token"
 
 

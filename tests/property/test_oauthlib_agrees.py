@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,13 @@ from property import judge
 from property import strategies as draw
 from property.rsa_key import RSA_KEY
 
+proves_signatures = pytest.mark.proves(
+    "OAuth 1.0a",
+    "HMAC, RSA and PLAINTEXT signatures",
+    rfc="RFC 5849 §3.4.2 to §3.4.4",
+    judge="oauthlib",
+)
+
 FORM = "application/x-www-form-urlencoded"
 
 _components = draw.components(draw.judged_words)
@@ -37,18 +45,23 @@ def _form(wire: str) -> list[tuple[str, str]]:
     return parse_qsl(wire, keep_blank_values=True)
 
 
+@pytest.mark.proves("OAuth 1.0a", "percent encoding", rfc="RFC 5849 §3.6", judge="oauthlib")
 @given(draw.texts)
 def test_encoding(value: str) -> None:
     """§3.6: one encoding of any text."""
     assert judge.encode(value) == percent_encode(value)
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "normalized parameters", rfc="RFC 5849 §3.4.1.3.2", judge="oauthlib"
+)
 @given(_text_pairs)
 def test_normalized_parameters(pairs: list[tuple[str, str]]) -> None:
     """§3.4.1.3.2: encoded, sorted and joined alike."""
     assert judge.normalize(pairs) == normalize_parameters(pairs)
 
 
+@pytest.mark.proves("OAuth 1.0a", "base string", rfc="RFC 5849 §3.4.1", judge="oauthlib")
 @given(draw.methods, draw.judged_urls, _components, _components)
 def test_base_string(method: str, url: str, query: draw.Component, form: draw.Component) -> None:
     """§3.4.1: method, URL, query and form are collected and joined alike."""
@@ -57,6 +70,8 @@ def test_base_string(method: str, url: str, query: draw.Component, form: draw.Co
     assert expected == signature_base_string(method, uri, [], form.wire, FORM)
 
 
+@proves_signatures
+@pytest.mark.proves("OAuth 1.0a", "`Authorization` header", rfc="RFC 5849 §3.5.1", judge="oauthlib")
 @given(draw.methods, draw.judged_urls, _components, _filled, draw.texts, _filled, draw.texts)
 def test_signature(
     method: str,
@@ -91,6 +106,7 @@ def test_signature(
     assert signed.params == dict(judge.read_header(signed.headers["Authorization"]))
 
 
+@proves_signatures
 @given(st.sampled_from(SIGNATURE_METHODS), _components, _callbacks, st.sampled_from([None, "v/w"]))
 def test_signature_methods(
     signature_method: SignatureMethod,
@@ -130,6 +146,9 @@ def _read(header: str) -> tuple[str | None, list[tuple[str, str]]]:
     return realm, sorted(params)
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "parameters in a form body", rfc="RFC 5849 §3.5.2", judge="oauthlib"
+)
 @given(draw.judged_urls, _components, _tokens)
 def test_body_placement(url: str, form: draw.Component, token: str) -> None:
     """§3.5.2: the same signature in a form body; oauthlib writes the form anew, so it is read."""
@@ -150,6 +169,9 @@ def test_body_placement(url: str, form: draw.Component, token: str) -> None:
     assert sorted(_form(theirs)) == sorted(_form(signed.body.decode()))
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "parameters in the query", rfc="RFC 5849 §3.5.3", judge="oauthlib"
+)
 @given(draw.judged_urls, _components, _tokens)
 def test_query_placement(url: str, query: draw.Component, token: str) -> None:
     """§3.5.3: the same signature in the query."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,9 @@ _steps = st.lists(
 )
 
 
+@pytest.mark.proves(
+    "Tokens and stores", "a refresh token is never lost", rfc="RFC 6749 §6", judge="none but ours"
+)
 @given(st.sampled_from(["stored", "by hand"]), _steps)
 def test_kept(origin: str, steps: list[tuple[Slot, str | None, int]]) -> None:
     """The newest that a server gave is with every token, in memory and in the store."""

@@ -34,6 +34,13 @@ from property import strategies as draw
 from property.leaks import SPELLINGS, Planted, find, planted, render
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "Where secrets may go",
+    "OAuth 1.0a: no secret in an error, a repr or a log",
+    rfc="RFC 5849 §4",
+    judge="none but ours",
+)
+
 REQUEST_TOKEN, ACCESS_TOKEN = "/oauth/request_token", "/oauth/access_token"
 
 

@@ -25,6 +25,13 @@ from property import leaks
 from property.leaks import find, render
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "Where secrets may go",
+    "OAuth 1.0a: no secret in an error, a repr or a log",
+    rfc="RFC 5849 §4",
+    judge="none but ours",
+)
+
 PROVIDER = OAuth1Provider(name="example", api_base="https://api.example")
 
 

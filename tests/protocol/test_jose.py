@@ -22,6 +22,12 @@ WEAK["DSA"] = dsa.generate_private_key(min(n for n in WEAK if isinstance(n, int)
 CLAIMS = {"iss": "me", "aud": "you", "iat": 1, "exp": 2**40, "é": [1.5, None]}
 
 
+@pytest.mark.proves(
+    "Assertions",
+    "signatures: RS256, PS256, ES256, EdDSA",
+    rfc="RFC 7515 §3.1; RFC 7518 §3.3 to §3.5; RFC 8037 §3.1",
+    judge="PyJWT",
+)
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_signatures(alg: Algorithm) -> None:
     """RFC 7515 §3.1, RFC 7518 §3.3 to §3.5, RFC 8037 §3.1: verified by PyJWT, with that alg alone."""
@@ -56,6 +62,12 @@ def test_es256_numbers_have_their_full_length() -> None:
     assert {86} == lengths
 
 
+@pytest.mark.proves(
+    "Assertions",
+    "an algorithm is bound to its kind of key",
+    rfc="RFC 7518 §3",
+    judge="none but ours",
+)
 @pytest.mark.parametrize(
     ("alg", "key", "fault"),
     [

@@ -11,13 +11,32 @@ from oauthkit.errors import OAuthKitError
 from oauthkit.protocol import oauth1
 from protocol.vectors import Vector, vectors
 
+proves_header = pytest.mark.proves(
+    "OAuth 1.0a", "`Authorization` header", rfc="RFC 5849 §3.5.1", judge="published vectors"
+)
+proves_answers = pytest.mark.proves(
+    "OAuth 1.0a",
+    "token answers and callbacks of OAuth 1.0a",
+    rfc="RFC 5849 §2.1 to §2.3",
+    judge="published vectors",
+)
+proves_requests = pytest.mark.proves(
+    "OAuth 1.0a", "whole signed requests", rfc="RFC 5849 §3", judge="published vectors"
+)
 
+
+@pytest.mark.proves(
+    "OAuth 1.0a", "percent encoding", rfc="RFC 5849 §3.6", judge="published vectors"
+)
 @vectors("oauth1_encoding", "oauth1.percent_encode")
 def test_percent_encode(vector: Vector) -> None:
     """RFC 5849 §3.6."""
     assert vector["expected"]["encoded"] == oauth1.percent_encode(vector["inputs"]["value"])
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "normalized parameters", rfc="RFC 5849 §3.4.1.3.2", judge="published vectors"
+)
 @vectors("oauth1_encoding", "oauth1.normalize_params")
 def test_normalize_parameters(vector: Vector) -> None:
     """RFC 5849 §3.4.1.3.2."""
@@ -25,12 +44,16 @@ def test_normalize_parameters(vector: Vector) -> None:
     assert vector["expected"]["normalized"] == oauth1.normalize_parameters(pairs)
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "base string URI", rfc="RFC 5849 §3.4.1.2", judge="published vectors"
+)
 @vectors("oauth1_base_string", "oauth1.base_string_uri")
 def test_base_string_uri(vector: Vector) -> None:
     """RFC 5849 §3.4.1.2."""
     assert vector["expected"]["uri"] == oauth1.base_string_uri(vector["inputs"]["url"])
 
 
+@pytest.mark.proves("OAuth 1.0a", "base string", rfc="RFC 5849 §3.4.1", judge="published vectors")
 @vectors("oauth1_base_string", "oauth1.base_string")
 def test_base_string(vector: Vector) -> None:
     """RFC 5849 §3.4.1."""
@@ -42,6 +65,12 @@ def test_base_string(vector: Vector) -> None:
     assert vector["expected"]["base_string"] == actual
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a",
+    "HMAC, RSA and PLAINTEXT signatures",
+    rfc="RFC 5849 §3.4.2 to §3.4.4",
+    judge="published vectors",
+)
 @vectors("oauth1_signature", "oauth1.sign")
 def test_sign(vector: Vector) -> None:
     """RFC 5849 §3.4.2 to §3.4.4."""
@@ -56,6 +85,9 @@ def test_sign(vector: Vector) -> None:
     assert vector["expected"]["signature"] == actual
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a", "`oauth_body_hash`, an extension", rfc=None, judge="published vectors"
+)
 @vectors("oauth1_signature", "oauth1.body_hash")
 def test_body_hash(vector: Vector) -> None:
     """OAuth Request Body Hash 1.0, draft 4."""
@@ -65,6 +97,7 @@ def test_body_hash(vector: Vector) -> None:
     assert vector["expected"]["body_hash"] == actual
 
 
+@proves_header
 @vectors("oauth1_header", "oauth1.header_build")
 def test_build_header(vector: Vector) -> None:
     """RFC 5849 §3.5.1: names and values exactly as they stand between the quotes."""
@@ -75,6 +108,7 @@ def test_build_header(vector: Vector) -> None:
     assert (vector["expected"]["scheme"], vector["expected"]["raw"]) == (scheme, raw)
 
 
+@proves_header
 @vectors("oauth1_header", "oauth1.header_parse")
 def test_parse_header(vector: Vector) -> None:
     """RFC 5849 §3.5.1."""
@@ -87,6 +121,7 @@ def test_parse_header(vector: Vector) -> None:
     assert (expected["params"], expected["realm"]) == (dict(params), realm)
 
 
+@proves_answers
 @vectors("oauth1_header", "oauth1.parse_token_response")
 def test_parse_token_response(vector: Vector) -> None:
     """RFC 5849 §2.1 and §2.3."""
@@ -94,6 +129,7 @@ def test_parse_token_response(vector: Vector) -> None:
     assert vector["expected"]["values"] == values
 
 
+@proves_answers
 @vectors("oauth1_header", "oauth1.parse_callback")
 def test_parse_callback(vector: Vector) -> None:
     """RFC 5849 §2.2."""
@@ -101,6 +137,7 @@ def test_parse_callback(vector: Vector) -> None:
     assert vector["expected"]["values"].items() <= values.items()
 
 
+@proves_requests
 @vectors("oauth1_request", "oauth1.sign_request")
 def test_sign_request(vector: Vector) -> None:
     """RFC 5849 §3, all placements; PLAINTEXT always sends timestamp and nonce (§3.1 allows it)."""
@@ -151,6 +188,7 @@ def _is_for_fast_path(vector: Vector) -> bool:
     return given["placement"] == "header" and given["version"] is not None and not extra
 
 
+@proves_requests
 @vectors("oauth1_request", "oauth1.sign_request", only=_is_for_fast_path)
 def test_fast_path(vector: Vector) -> None:
     """RFC 5849 §3, once more by the fast path, wherever it is the one that would be taken."""

@@ -19,9 +19,14 @@ from oauthkit.protocol.grants import build_form
 from oauthkit.protocol.responses import parse_authorization_response, parse_token_response
 from protocol.vectors import Vector, vectors
 
+proves_pkce = pytest.mark.proves(
+    "OAuth 2", "PKCE", rfc="RFC 7636 §4.1, §4.2, appendix B", judge="published vectors"
+)
+
 _REJECTED = {"state": "state_mismatch", "iss": "iss_mismatch"}
 
 
+@proves_pkce
 @vectors("pkce", "pkce.challenge")
 def test_challenge(vector: Vector) -> None:
     """RFC 7636 §4.2."""
@@ -31,12 +36,16 @@ def test_challenge(vector: Vector) -> None:
     )
 
 
+@proves_pkce
 @vectors("pkce", "pkce.verifier_valid")
 def test_verifier(vector: Vector) -> None:
     """RFC 7636 §4.1."""
     assert vector["expected"]["valid"] == pkce.is_code_verifier(vector["inputs"]["verifier"])
 
 
+@pytest.mark.proves(
+    "OAuth 2", "`client_secret_basic`", rfc="RFC 6749 §2.3.1", judge="published vectors"
+)
 @vectors("client_auth", "oauth2.basic_auth")
 def test_basic_auth(vector: Vector) -> None:
     """RFC 6749 §2.3.1: any form encoding that decodes to the two is right."""
@@ -48,6 +57,9 @@ def test_basic_auth(vector: Vector) -> None:
     assert {} == auth.form
 
 
+@pytest.mark.proves(
+    "OAuth 2", "authorization requests", rfc="RFC 6749 §3.1, §4.1.1", judge="published vectors"
+)
 @vectors("oauth2_messages", "oauth2.authorization_url")
 def test_authorization_url(vector: Vector) -> None:
     """RFC 6749 §4.1.1."""
@@ -59,6 +71,12 @@ def test_authorization_url(vector: Vector) -> None:
     assert expected["query_pairs"] == pairs
 
 
+@pytest.mark.proves(
+    "OAuth 2",
+    "callbacks, state and issuer",
+    rfc="RFC 6749 §4.1.2; RFC 9207 §2.4",
+    judge="published vectors",
+)
 @vectors("oauth2_messages", "oauth2.authorization_response")
 def test_authorization_response(vector: Vector) -> None:
     """RFC 6749 §4.1.2, RFC 9207 §2.4."""
@@ -81,6 +99,9 @@ def test_authorization_response(vector: Vector) -> None:
     assert reason == caught.value.error
 
 
+@pytest.mark.proves(
+    "OAuth 2", "token answers and errors", rfc="RFC 6749 §5", judge="published vectors"
+)
 @vectors("oauth2_messages", "oauth2.token_response")
 def test_token_response(vector: Vector) -> None:
     """RFC 6749 §5; the label is not looked at."""
@@ -94,6 +115,9 @@ def test_token_response(vector: Vector) -> None:
     assert expected.get("oauth_error", "invalid_response") == caught.value.error
 
 
+@pytest.mark.proves(
+    "OAuth 2", "token requests", rfc="RFC 6749 §4, §6; RFC 7523 §2", judge="published vectors"
+)
 @vectors("oauth2_messages", "oauth2.token_request")
 def test_token_request(vector: Vector) -> None:
     """RFC 6749 §4 and §6, RFC 7523 §2: the form, with a list once for each of its values."""

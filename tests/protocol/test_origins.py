@@ -17,6 +17,10 @@ from oauthkit.protocol.origins import (
     parse_origin,
 )
 
+proves_look_alikes = pytest.mark.proves(
+    "Where secrets may go", "origins: look-alikes, whole labels", rfc=None, judge="none but ours"
+)
+
 
 def belongs(origin: str, url: str) -> bool:
     """Say whether *url*, as aiohttp would send it, belongs to *origin*."""
@@ -199,6 +203,7 @@ FOREIGN = [
 ]
 
 
+@proves_look_alikes
 @pytest.mark.parametrize(("origin", "url"), FOREIGN)
 def test_urls_that_only_look_like_it_do_not_belong(origin: str, url: str) -> None:
     """User information, suffixes, other ports, other schemes and odd hosts are somewhere else."""
@@ -254,6 +259,7 @@ names = st.tuples(st.lists(labels, min_size=1, max_size=3).map(".".join), top).m
 ports = st.none() | st.integers(1, 65535)
 
 
+@pytest.mark.proves("Where secrets may go", "origins: exact ones", rfc="RFC 6454 §5", judge="yarl")
 @given(names, ports, names, ports)
 @example("api.x.com", None, "api.x.com", 443)
 def test_exact_origins_agree_with_yarl(
@@ -270,6 +276,7 @@ def test_exact_origins_agree_with_yarl(
             assert same == (origin_of(url) == str(origin))
 
 
+@proves_look_alikes
 @given(names, labels, names)
 def test_suffixes_are_of_whole_labels(host: str, label: str, other: str) -> None:
     """Below a host is what ends in a dot and the host: neither the host itself nor what is glued."""

@@ -14,6 +14,9 @@ OCTETS = bytes.fromhex("7418dfb49799e0254ffa607dd8adbbba16d4254d69d6bff05b580558
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
+@pytest.mark.proves(
+    "OAuth 2", "PKCE", rfc="RFC 7636 §4.1, §4.2, appendix B", judge="the RFC's example"
+)
 def test_published_octets() -> None:
     """Appendix B, from the random octets on."""
     asked: list[int] = []

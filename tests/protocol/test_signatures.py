@@ -63,6 +63,12 @@ def test_short_key() -> None:
     assert sign("GET&&", signature_method="RSA-SHA256", rsa_key=rsa_keys.SHORT_RSA)
 
 
+@pytest.mark.proves(
+    "OAuth 1.0a",
+    "HMAC, RSA and PLAINTEXT signatures",
+    rfc="RFC 5849 §3.4.2 to §3.4.4",
+    judge="cryptography",
+)
 @pytest.mark.parametrize("signature_method", RSA_METHODS)
 @pytest.mark.parametrize("kind", ["PKCS8", "TraditionalOpenSSL"])
 def test_rsa_verifies(signature_method: str, kind: str) -> None:

@@ -107,6 +107,9 @@ def test_every_signature_method_can_be_declared(method: Any) -> None:
     assert method == provider.signature_methods[0]
 
 
+@pytest.mark.proves(
+    "Providers and credentials", "declarations: all faults at once", rfc=None, judge="none but ours"
+)
 def test_all_faults_are_told_at_once() -> None:
     """One error names every field that is wrong, with its value and what is expected."""
     found = faults(

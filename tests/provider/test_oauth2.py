@@ -80,6 +80,9 @@ def test_a_declaration_is_a_value() -> None:
     assert "b" == attrs.evolve(provider, name="b").name
 
 
+@pytest.mark.proves(
+    "Providers and credentials", "declarations: all faults at once", rfc=None, judge="none but ours"
+)
 def test_all_faults_are_told_at_once() -> None:
     """One error names every field that is wrong, with its value and what is expected."""
     found = faults(

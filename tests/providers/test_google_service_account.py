@@ -23,6 +23,10 @@ from oauthkit.testing.servers import AssertionServer
 from oauthkit_providers.google_service_account import provider
 from support import run
 
+proves_key_file = pytest.mark.proves(
+    "Assertions", "Google's key file", rfc=None, judge="none but ours"
+)
+
 # The members that the service's console writes, with values of nobody's.
 KEY_FILE: dict[str, Any] = {
     "type": "service_account",
@@ -39,6 +43,12 @@ KEY_FILE: dict[str, Any] = {
 }
 
 
+@pytest.mark.proves(
+    "Providers and credentials",
+    "the providers' endpoints, as documented",
+    rfc=None,
+    judge="none but ours",
+)
 def test_the_declaration_is_that_of_the_service() -> None:
     """RS256, an hour, the scope as a claim, and an audience that never changes."""
     assert isinstance(provider, AssertionProvider)
@@ -67,6 +77,7 @@ def test_tokens_go_to_the_apis_only(url: str, *, inside: bool) -> None:
     assert inside == found
 
 
+@proves_key_file
 def test_a_key_file_makes_a_client(tmp_path: Path) -> None:
     """As the console writes it, every member known; nothing of it is parsed or sent yet."""
     file = tmp_path / "key.json"
@@ -103,6 +114,7 @@ def test_other_universes_are_refused() -> None:
         connect(provider, {**KEY_FILE, "universe_domain": "example.goog"})
 
 
+@proves_key_file
 def test_a_call_is_made_with_an_exchanged_token() -> None:
     """The unchanged declaration, against its embedded service; the scope is a claim."""
     with AssertionServer.for_provider(provider) as server:
@@ -118,6 +130,12 @@ def test_a_call_is_made_with_an_exchanged_token() -> None:
         run(main())
 
 
+@pytest.mark.proves(
+    "Where secrets may go",
+    "an assertion goes to no address that only a file names",
+    rfc=None,
+    judge="none but ours",
+)
 def test_an_assertion_goes_to_no_address_that_only_a_file_names() -> None:
     """A key file from somebody else cannot collect assertions."""
     with pytest.raises(CredentialsError) as caught:

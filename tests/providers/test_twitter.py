@@ -13,7 +13,15 @@ import oauthkit_providers.twitter
 from oauthkit import OAuth1Provider
 from oauthkit_providers.twitter import provider
 
+proves_endpoints = pytest.mark.proves(
+    "Providers and credentials",
+    "the providers' endpoints, as documented",
+    rfc=None,
+    judge="none but ours",
+)
 
+
+@proves_endpoints
 def test_endpoints_are_those_of_the_service() -> None:
     """The three endpoints lie on api.x.com, and requests are signed with HMAC-SHA1 in the header."""
     assert isinstance(provider, OAuth1Provider)
@@ -32,6 +40,7 @@ def test_the_only_leniency_is_the_clock() -> None:
     assert "OAuth1Provider(name='twitter', clock_from_date=True)" == repr(provider)
 
 
+@proves_endpoints
 @pytest.mark.parametrize(
     "url",
     [

@@ -9,6 +9,10 @@ import pytest
 from oauthkit.registry import Registry
 from registry.distributions import Site, declaration, entry, refusal
 
+pytestmark = pytest.mark.proves(
+    "Providers and credentials", "broken and ambiguous plugins", rfc=None, judge="none but ours"
+)
+
 BROKEN = {
     "raises": ("raise RuntimeError('no\\nluck\\x1b[31m')", "RuntimeError: no luck [31m"),
     "exits": ("import sys\nsys.exit('bye')", "SystemExit: bye"),

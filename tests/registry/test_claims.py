@@ -10,7 +10,12 @@ import pytest
 from oauthkit.registry import ProviderEntry, Registry
 from registry.distributions import Site, declaration, entry, made, prepend, refusal
 
+proves_plugins = pytest.mark.proves(
+    "Providers and credentials", "broken and ambiguous plugins", rfc=None, judge="none but ours"
+)
 
+
+@proves_plugins
 def test_two_distributions_that_claim_a_name_are_refused(site: Site) -> None:
     """Both are named with their versions, nothing is loaded, and the way out is shown."""
     site.install("acme-one", "1.0", {"acme": "acme_1:provider"}, {"acme_1": declaration("acme")})
@@ -30,6 +35,7 @@ def test_two_distributions_that_claim_a_name_are_refused(site: Site) -> None:
     assert {str(error)} == {e.reason for e in described}
 
 
+@proves_plugins
 def test_prefer_chooses(site: Site) -> None:
     """In any spelling of the distribution's name; a later word replaces an earlier one."""
     site.install(

@@ -12,6 +12,13 @@ from oauthkit.registry import Registry, default_registry
 from registry.distributions import METADATA, Scans, Site, declaration, made, refusal
 from support import fresh
 
+pytestmark = pytest.mark.proves(
+    "Providers and credentials",
+    "discovery by entry points, lazy, once",
+    rfc=None,
+    judge="none but ours",
+)
+
 
 def test_an_entry_point_is_found_and_loaded_on_first_use_only(site: Site) -> None:
     """Names load nothing; a look-up loads its own module and no other."""

@@ -18,6 +18,10 @@ from oauthkit.testing.servers import AssertionServer, OAuth1Server, accounts
 from seed.page import BLOCKS, difference, documented, play, play_script
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "OAuth 1.0a", "the documented programs, block by block", rfc=None, judge="none but ours"
+)
+
 CALLBACK = "https://example.com/twitter"
 
 # What the page's server hands out, in this order; what it leaves out stands for itself.

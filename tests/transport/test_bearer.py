@@ -18,6 +18,16 @@ from support import run
 from tokens.grants import opened, source
 from transport.bearers import FORM, PLACEMENTS, Arrived, pair, serving, signing
 
+proves_placements = pytest.mark.proves(
+    "OAuth 2",
+    "bearer token in the form or the query",
+    rfc="RFC 6750 §2.2, §2.3",
+    judge="none but ours",
+)
+proves_redirects = pytest.mark.proves(
+    "Where secrets may go", "bearer tokens on redirects", rfc=None, judge="none but ours"
+)
+
 # Every kind of character that a token may have (RFC 6749 appendix A.12).
 TOKEN = 'aZ09-._~+/= &%20"\\{}'
 ENCODED = quote(TOKEN, safe="~")
@@ -57,6 +67,7 @@ def test_header(method: str) -> None:
     assert "Cache-Control" not in arrived.headers
 
 
+@proves_placements
 @pytest.mark.parametrize(
     ("path", "query"),
     [
@@ -78,6 +89,7 @@ def test_query(path: str, query: list[tuple[str, str]]) -> None:
     assert "no-store" == arrived.headers["Cache-Control"]
 
 
+@proves_placements
 @pytest.mark.parametrize(
     ("options", "form"),
     [
@@ -104,6 +116,7 @@ def test_body(method: str, options: dict[str, Any], form: list[tuple[str, str]])
     assert str(len(body)) == arrived.headers["Content-Length"]
 
 
+@proves_placements
 @pytest.mark.parametrize(
     ("method", "options"),
     [
@@ -197,6 +210,7 @@ def test_other_types(kind: str) -> None:
 # -- redirects -------------------------------------------------------------------------------------
 
 
+@proves_redirects
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("data", [{"a": "1"}, None])
@@ -268,6 +282,7 @@ async def _hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
+@proves_redirects
 def test_elsewhere() -> None:
     """A request of the same session to another origin passes untouched."""
 

@@ -20,6 +20,10 @@ from support import run
 from tokens.grants import Exchange, opened, source
 from transport.bearers import PLACEMENTS, Site, serving, signing
 
+pytestmark = pytest.mark.proves(
+    "Transport", "a refused token is renewed once", rfc="RFC 6750 §3.1", judge="none but ours"
+)
+
 REFUSAL = "refused: " + "no " * 10_000
 
 

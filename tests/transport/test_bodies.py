@@ -18,6 +18,10 @@ from oauthkit import RequestError
 from oauthkit.testing.servers.records import Exchange
 from transport.peers import FORM, PLACEMENTS, Pair, client_of, run, verified
 
+pytestmark = pytest.mark.proves(
+    "Transport", "bodies arrive as they were", rfc="RFC 5849 §3.4.1.3.1", judge="none but ours"
+)
+
 placements = pytest.mark.parametrize("placement", PLACEMENTS)
 methods = pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 

@@ -20,6 +20,13 @@ from oauthkit import AsyncOAuth1Client, OAuthError, OAuthKitError, UnreachableEr
 from oauthkit.testing.servers import failures
 from transport.peers import FOREIGN_HOST, HOST, Pair, client_of, run, verified
 
+pytestmark = pytest.mark.proves(
+    "Transport",
+    "token requests: bounded, once, no redirect, our headers only",
+    rfc=None,
+    judge="none but ours",
+)
+
 TOKEN_ANSWER = b"oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true"
 PATH = "/oauth/request_token"
 

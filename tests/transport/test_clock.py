@@ -13,6 +13,10 @@ from oauthkit import OAuthError
 from oauthkit.transport.oauth1_signer import Clock
 from transport.peers import PLACEMENTS, Pair, client_of, run, running_pair, verified
 
+pytestmark = pytest.mark.proves(
+    "OAuth 1.0a", "a clock that is off is corrected", rfc="RFC 5849 §3.3", judge="none but ours"
+)
+
 AHEAD = 7200
 
 

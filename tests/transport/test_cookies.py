@@ -13,6 +13,13 @@ from oauthkit import AsyncOAuth1Client
 from oauthkit.testing.servers.records import Exchange
 from transport.peers import FOREIGN_HOST, HOST, OTHER_HOST, Pair, client_of, run, verified
 
+pytestmark = pytest.mark.proves(
+    "Transport",
+    "two accounts on one session share no cookie",
+    rfc="RFC 6265 §5.4",
+    judge="none but ours",
+)
+
 
 async def get(client: Any, url: str = "/x", **options: Any) -> None:
     """Send a GET, and see that it is answered."""

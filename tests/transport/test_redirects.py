@@ -15,6 +15,10 @@ from aiohttp import web
 from oauthkit import AsyncOAuth1Client
 from transport.peers import FORM, HOST, OTHER_HOST, PLACEMENTS, Pair, client_of, run, verified
 
+pytestmark = pytest.mark.proves(
+    "Transport", "bodies on redirects and dropped connections", rfc=None, judge="none but ours"
+)
+
 placements = pytest.mark.parametrize("placement", PLACEMENTS)
 
 

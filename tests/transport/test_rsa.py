@@ -36,6 +36,9 @@ def test_signatures(pair: Pair, method: str, placement: str) -> None:
     assert placement == seen.placement
 
 
+@pytest.mark.proves(
+    "Transport", "keys are parsed off the event loop", rfc=None, judge="none but ours"
+)
 @pytest.mark.parametrize("placement", ["header", "query"])
 @pytest.mark.parametrize("protocol", [False, True])
 def test_key_is_parsed_in_a_thread(

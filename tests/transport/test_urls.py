@@ -29,6 +29,13 @@ from transport.peers import (
     verified,
 )
 
+proves_wire = pytest.mark.proves(
+    "Transport",
+    "what is signed is what goes on the wire",
+    rfc="RFC 5849 §3.4.1",
+    judge="none but ours",
+)
+
 placements = pytest.mark.parametrize("placement", PLACEMENTS)
 
 
@@ -57,6 +64,7 @@ def target(seen: Exchange) -> str:
     return own[:-1] if own != path else own
 
 
+@proves_wire
 @placements
 @pytest.mark.parametrize(
     ("url", "arrives"),
@@ -93,6 +101,7 @@ def test_urls(pair: Pair, placement: str, url: Any, arrives: str | None) -> None
     assert arrives == target(send(pair, url, placement=placement))
 
 
+@proves_wire
 @placements
 @pytest.mark.parametrize(
     "params",
@@ -109,6 +118,7 @@ octets = st.text(st.characters(blacklist_categories=["Cs"]), max_size=8)
 segments = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=8)
 
 
+@proves_wire
 @given(
     path=st.lists(segments, max_size=3),
     pairs=st.lists(st.tuples(octets, octets), max_size=4),
@@ -135,6 +145,7 @@ def test_any_url_and_form(
     send(services, url, method, params=query, data=data, headers=headers, placement=placement)
 
 
+@proves_wire
 @given(query=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30))
 def test_any_encoded_query(services: Pair, query: str) -> None:
     """Law: a query that the caller wrote himself is signed octet by octet."""

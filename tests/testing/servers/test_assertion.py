@@ -18,6 +18,16 @@ from oauthkit.testing.servers.rfc7515 import ALGORITHMS
 from testing.servers.peer import Answer
 from testing.servers.peer2 import AUTH, bearer, get, post, refused, talk
 
+proves_server = pytest.mark.proves(
+    "Embedded servers", "assertion server", rfc="RFC 7523 §2.1, §3", judge="PyJWT"
+)
+proves_refusals = pytest.mark.proves(
+    "Embedded servers",
+    "assertion server: what it refuses",
+    rfc="RFC 7523 §3",
+    judge="none but ours",
+)
+
 NOW = 1_700_000_000
 ALICE = "alice@acme.example"
 
@@ -60,6 +70,7 @@ def ask(server: AssertionServer, token: str, **more: str) -> Answer:
     return answer
 
 
+@proves_server
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_exchange(alg: str) -> None:
     """Each algorithm: an assertion, a token, a call (RFC 7523, section 2.1)."""
@@ -78,6 +89,9 @@ def test_exchange(alg: str) -> None:
         ] == [check.name for check in server.exchanges("/token")[0].checks]  # fmt: skip
 
 
+@pytest.mark.proves(
+    "Embedded servers", "assertion server", rfc="RFC 7523 §2.1, §3", judge="google-auth"
+)
 def test_key_file_of_google_auth() -> None:
     """google-auth reads the key file, signs, and its assertion is good: with a subject too."""
     with AssertionServer(
@@ -103,6 +117,7 @@ def test_key_file_of_google_auth() -> None:
             assert user == me["preferred_username"]
 
 
+@proves_server
 def test_delegation(server: AssertionServer) -> None:
     """The account acts for those it may act for, and for itself by name."""
     for subject in (ALICE, server.client_email):
@@ -130,6 +145,7 @@ def test_scope(server: AssertionServer) -> None:
     refused(server, ask(server, assertion(server)), "invalid_scope", "scope")
 
 
+@proves_refusals
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
@@ -166,6 +182,7 @@ def test_bounds(server: AssertionServer) -> None:
     assert 200 == ask(server, early).status
 
 
+@proves_refusals
 def test_wrong_signature(server: AssertionServer) -> None:
     """Another key, another algorithm, no algorithm, no kid or a wrong one."""
     key = ec.generate_private_key(ec.SECP256R1())

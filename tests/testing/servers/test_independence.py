@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support import fresh
 
 FOREIGN = (
@@ -25,6 +27,9 @@ FOREIGN = (
 )
 
 
+@pytest.mark.proves(
+    "Embedded servers", "no code shared with the client", rfc=None, judge="none but ours"
+)
 def test_imports() -> None:
     """A fresh interpreter that plays a server has loaded none of it."""
     code = (

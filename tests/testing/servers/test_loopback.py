@@ -24,6 +24,10 @@ from oauthkit.testing.servers import (
 from oauthkit.testing.servers.loopback import LoopbackResolver
 from support import run
 
+proves_loopback = pytest.mark.proves(
+    "Embedded servers", "nothing leaves the machine", rfc=None, judge="none but ours"
+)
+
 
 def application() -> web.Application:
     """Answer with scheme and host."""
@@ -67,6 +71,7 @@ def test_names_ports_and_schemes() -> None:
         run(main(playing))
 
 
+@proves_loopback
 def test_nothing_leaves_the_machine() -> None:
     """Names that nobody plays and addresses elsewhere are refused, and the error says which."""
 
@@ -114,6 +119,7 @@ class server_like:  # noqa: N801 (a value, made by a call)
         self.hosts, self.port, self.authority = hosts, real.port, real.authority
 
 
+@proves_loopback
 def test_only_its_own_authority_is_trusted() -> None:
     """The server's certificate is no good to other clients, nor for other names."""
 

@@ -16,6 +16,10 @@ from oauthkit.testing.servers.rfc5849 import SIGNATURE_METHODS
 from support import run
 from testing.servers.peer import FORM, Answer, send, signed, signer
 
+proves_service = pytest.mark.proves(
+    "Embedded servers", "OAuth 1.0a service", rfc="RFC 5849 §2, §3.2", judge="oauthlib"
+)
+
 CALLBACK = "https://app.example/cb?x=1"
 API = "https://api.example"
 
@@ -51,6 +55,7 @@ async def exchange(
     return await signed(session, client, f"{API}/oauth/access_token", "POST")
 
 
+@proves_service
 def test_flow(server: OAuth1Server) -> None:
     """Temporary credentials, the user's consent, the token, a call with it (section 2)."""
 
@@ -87,6 +92,7 @@ def test_flow(server: OAuth1Server) -> None:
     assert "verifier" == server.log[1].checks[-1].name
 
 
+@proves_service
 def test_out_of_band(server: OAuth1Server) -> None:
     """With the callback oob the user carries a PIN of seven digits."""
 
@@ -149,6 +155,7 @@ def test_authorize_refuses(server: OAuth1Server, url: str) -> None:
         server.authorize(url)
 
 
+@proves_service
 @pytest.mark.parametrize("method", SIGNATURE_METHODS)
 @pytest.mark.parametrize("placement", ["AUTH_HEADER", "BODY", "QUERY"])
 def test_signed_form(server: OAuth1Server, method: str, placement: str) -> None:

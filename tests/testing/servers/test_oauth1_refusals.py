@@ -12,6 +12,13 @@ from oauthkit.testing.servers import OAuth1Server
 from support import run
 from testing.servers.peer import FORM, Answer, send, signed, signer
 
+proves_refusals = pytest.mark.proves(
+    "Embedded servers",
+    "OAuth 1.0a service: what it refuses",
+    rfc="RFC 5849 §3.2, §3.3",
+    judge="none but ours",
+)
+
 URL = "https://api.example/x"
 NOW = 1_700_000_000
 Request = Callable[[OAuth1Server, aiohttp.ClientSession], Awaitable[Answer]]
@@ -59,6 +66,7 @@ def refused(
     assert not server.log[-1].ok
 
 
+@proves_refusals
 @pytest.mark.parametrize(
     ("options", "status", "check", "code"),
     [
@@ -105,6 +113,7 @@ def test_unsigned(server: OAuth1Server) -> None:
         assert not server.log[-1].signed
 
 
+@proves_refusals
 def test_replay(server: OAuth1Server) -> None:
     """The same nonce, timestamp and token are good once; a failed request burns no nonce."""
 
@@ -144,6 +153,7 @@ def header(server: OAuth1Server, url: str = URL) -> str:
     return str(fields["Authorization"])
 
 
+@proves_refusals
 @pytest.mark.parametrize(
     ("old", "new", "status", "check"),
     [
@@ -163,6 +173,7 @@ def test_changed_header(server: OAuth1Server, old: str, new: str, status: int, c
     refused(server, answer, status, check)
 
 
+@proves_refusals
 @pytest.mark.parametrize(
     ("method", "url"),
     [
@@ -180,6 +191,7 @@ def test_changed_request(server: OAuth1Server, method: str, url: str) -> None:
     refused(server, answer, 401, "signature")
 
 
+@proves_refusals
 def test_changed_form(server: OAuth1Server) -> None:
     """A form body is signed: another value is refused, also with a charset parameter."""
     fields = {"Content-Type": FORM}

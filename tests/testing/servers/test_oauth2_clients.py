@@ -23,6 +23,13 @@ from testing.servers.peer2 import (
     talk,
 )
 
+pytestmark = pytest.mark.proves(
+    "Embedded servers",
+    "OAuth 2 server: what it refuses",
+    rfc="RFC 6749 §5.2",
+    judge="none but ours",
+)
+
 
 @pytest.fixture
 def server() -> Iterator[OAuth2Server]:

@@ -27,6 +27,10 @@ from testing.servers.peer2 import (
     talk,
 )
 
+proves_server = pytest.mark.proves(
+    "Embedded servers", "OAuth 2 server", rfc="RFC 6749 §4, §6", judge="oauthlib"
+)
+
 VERIFIER = secrets.token_urlsafe(40)
 
 
@@ -56,6 +60,7 @@ def authorization_url(server: OAuth2Server, client: Any, method: str | None, **m
     return url
 
 
+@proves_server
 @pytest.mark.parametrize("method", ["S256", "plain", None])
 def test_code(server: OAuth2Server, method: str | None) -> None:
     """A code, with PKCE or without, exchanged for a token that is good (RFC 6749, 4.1)."""
@@ -107,6 +112,7 @@ def test_consent_page(server: OAuth2Server) -> None:
     assert all(exchange.ok for exchange in server.log)
 
 
+@proves_server
 def test_denied(server: OAuth2Server) -> None:
     """The user's refusal reaches the client, and oauthlib reads it (section 4.1.2.1)."""
     client = oauthlib_client("Web", server)
@@ -123,6 +129,7 @@ def test_issuer() -> None:
             assert AUTH == query_of(server.authorize(url, approve=approve))["iss"]
 
 
+@proves_server
 def test_client_credentials(server: OAuth2Server) -> None:
     """A token for the client itself: no user, nothing to refresh (section 4.4)."""
     client = oauthlib_client("Backend", server)
@@ -136,6 +143,7 @@ def test_client_credentials(server: OAuth2Server) -> None:
     assert ["Authorization", "***"] in echo["headers"]
 
 
+@proves_server
 def test_password(server: OAuth2Server) -> None:
     """A token for the user's password, kept at the server (section 4.3)."""
     client = oauthlib_client("Legacy", server)
@@ -146,6 +154,7 @@ def test_password(server: OAuth2Server) -> None:
     assert {"id": "1", "name": "Alice", "username": "alice"} == data
 
 
+@proves_server
 @pytest.mark.parametrize("rotates", [True, False])
 def test_refresh(server: OAuth2Server, rotates: bool) -> None:
     """A refresh token gives a new access token, and itself a new one where they rotate (6)."""
@@ -163,6 +172,7 @@ def test_refresh(server: OAuth2Server, rotates: bool) -> None:
         assert 200 == get(server, f"{AUTH}/x", bearer(token["access_token"])).status
 
 
+@proves_server
 def test_client_secret_post() -> None:
     """The secret in the form; any octets of a secret arrive (section 2.3.1)."""
     with OAuth2Server(hosts=["auth.example"], client_id="a:b é", client_secret="%+&= :ü") as server:
@@ -187,6 +197,7 @@ def test_raw_basic() -> None:
         assert 401 == ask(server, form).status
 
 
+@proves_server
 def test_public_client() -> None:
     """A public client has no secret, names itself, and needs PKCE."""
     with OAuth2Server(hosts=["auth.example"], auth_methods=["none"]) as server:
@@ -227,6 +238,7 @@ def test_lifetimes_are_by_the_clock() -> None:
         assert (200, "Mon, 12 Jan 1970 13:46:50 GMT") == (answer.status, answer.headers["Date"])
 
 
+@proves_server
 def test_revocation(server: OAuth2Server) -> None:
     """An access token is revoked alone, a refresh token with its kin (RFC 7009)."""
     client = oauthlib_client("Web", server)

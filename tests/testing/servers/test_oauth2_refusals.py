@@ -21,6 +21,13 @@ from testing.servers.peer2 import (
     refused,
 )
 
+pytestmark = pytest.mark.proves(
+    "Embedded servers",
+    "OAuth 2 server: what it refuses",
+    rfc="RFC 6749 §5.2",
+    judge="none but ours",
+)
+
 NOW = 1_700_000_000.0
 
 

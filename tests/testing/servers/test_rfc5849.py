@@ -19,6 +19,13 @@ from oauthlib.oauth1.rfc5849 import utils as judge_utils
 from oauthkit.testing.servers import rfc5849
 from support import ROOT
 
+proves_verifier = pytest.mark.proves(
+    "Embedded servers", "OAuth 1.0a verifier", rfc="RFC 5849 §3", judge="published vectors"
+)
+proves_verifier_by_oauthlib = pytest.mark.proves(
+    "Embedded servers", "OAuth 1.0a verifier", rfc="RFC 5849 §3", judge="oauthlib"
+)
+
 Vector = dict[str, Any]
 
 # Its published type is a dict; its code and its own callers say pairs.
@@ -48,6 +55,7 @@ def public(pem: str | None) -> RSAPublicKey | None:
     return key.public_key()
 
 
+@proves_verifier
 @vectors("encoding", "percent_encode")
 def test_encode(vector: Vector) -> None:
     """Section 3.6, octet by octet, and back."""
@@ -57,6 +65,7 @@ def test_encode(vector: Vector) -> None:
     assert value.encode() == rfc5849.decode(encoded.encode())
 
 
+@proves_verifier
 @vectors("encoding", "normalize_params")
 def test_normalize(vector: Vector) -> None:
     """Section 3.4.1.3.2."""
@@ -64,12 +73,14 @@ def test_normalize(vector: Vector) -> None:
     assert vector["expected"]["normalized"] == rfc5849.normalize(pairs)
 
 
+@proves_verifier
 @vectors("base_string", "base_string_uri")
 def test_base_string_uri(vector: Vector) -> None:
     """Section 3.4.1.2."""
     assert vector["expected"]["uri"] == rfc5849.base_string_uri(vector["inputs"]["url"])
 
 
+@proves_verifier
 @vectors("base_string", "base_string")
 def test_base_string(vector: Vector) -> None:
     """Section 3.4.1.1; the parser leaves realm out, so it is left out here."""
@@ -85,6 +96,7 @@ def test_base_string(vector: Vector) -> None:
     assert vector["expected"]["base_string"] == actual
 
 
+@proves_verifier
 @vectors("signature", "sign")
 def test_signature(vector: Vector) -> None:
     """Sections 3.4.2 to 3.4.4: right as published, wrong with one octet changed."""
@@ -102,6 +114,7 @@ def test_signature(vector: Vector) -> None:
         )
 
 
+@proves_verifier
 @vectors("signature", "body_hash")
 def test_body_hash(vector: Vector) -> None:
     """OAuth Request Body Hash 1.0, section 3.2."""
@@ -110,6 +123,7 @@ def test_body_hash(vector: Vector) -> None:
     assert vector["expected"]["body_hash"] == rfc5849.body_hash(body, method)
 
 
+@proves_verifier
 @vectors("request", "sign_request")
 def test_whole_request(vector: Vector) -> None:
     """The published requests verify in every placement; their base strings are recomputed."""
@@ -134,6 +148,7 @@ def test_whole_request(vector: Vector) -> None:
     )
 
 
+@proves_verifier
 @vectors("header", "header_parse")
 def test_parse_authorization(vector: Vector) -> None:
     """Section 3.5.1."""
@@ -149,6 +164,7 @@ def test_parse_authorization(vector: Vector) -> None:
     assert expected == dict(parsed.pairs)
 
 
+@proves_verifier
 @vectors("header", "header_build")
 def test_parse_what_is_built(vector: Vector) -> None:
     """A header built as published is parsed to what it was built from."""
@@ -206,6 +222,7 @@ def test_unknown_method_and_missing_key() -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
+@proves_verifier_by_oauthlib
 @given(st.lists(st.tuples(texts, texts), max_size=8))
 def test_normalization_agrees_with_oauthlib(pairs: list[tuple[str, str]]) -> None:
     """Drawn parameters are normalized as oauthlib normalizes them."""
@@ -213,12 +230,14 @@ def test_normalization_agrees_with_oauthlib(pairs: list[tuple[str, str]]) -> Non
     assert judge_normalize(pairs) == rfc5849.normalize(encoded)
 
 
+@proves_verifier_by_oauthlib
 @given(texts)
 def test_encoding_agrees_with_oauthlib(value: str) -> None:
     """Drawn text is encoded as oauthlib encodes it."""
     assert judge_utils.escape(value) == rfc5849.encode(value)
 
 
+@proves_verifier_by_oauthlib
 @given(st.lists(st.tuples(texts, texts), max_size=5), texts, texts)
 def test_signatures_agree_with_oauthlib(
     pairs: list[tuple[str, str]], client_secret: str, token_secret: str

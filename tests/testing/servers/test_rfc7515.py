@@ -14,6 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from oauthkit.testing.servers.rfc5849 import MalformedError
 from oauthkit.testing.servers.rfc7515 import ALGORITHMS, Jws, signing_key, verify
 
+proves_verifier = pytest.mark.proves(
+    "Embedded servers", "JWT verifier", rfc="RFC 7515 §5.2", judge="PyJWT"
+)
+
 CLAIMS: dict[str, Any] = {"iss": "é", "exp": 1, "deep": {"a": [None]}}
 
 
@@ -23,6 +27,7 @@ def b64(octets: bytes | str) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
+@proves_verifier
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_signed_by_pyjwt(alg: str) -> None:
     """A signature of PyJWT's is good for its algorithm and key, and for no other."""
@@ -37,6 +42,7 @@ def test_signed_by_pyjwt(alg: str) -> None:
         assert (other == alg) is verify(jws, alg=other, key=key.public_key())
 
 
+@proves_verifier
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_every_octet_counts(alg: str) -> None:
     """A changed payload, and a signature cut, lengthened or changed, are no good."""
