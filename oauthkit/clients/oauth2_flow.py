@@ -220,11 +220,9 @@ class OAuth2Exchange:
         return await self.flow.fetch(url, form, hook="refresh_token_response")
 
     def _may_refresh(self, record: Record) -> bool:
-        # A refresh token brings the scope that it was got with: for another one, a client that
-        # needs no user asks anew.
-        return self.slot in record.access_tokens or not (
-            record.access_tokens and self._needs_no_user
-        )
+        # A refresh token brings the scope that it was got with. A client that needs no user asks
+        # anew where it could be that of another one.
+        return not self._needs_no_user or all(slot == self.slot for slot in record.access_tokens)
 
     @property
     def _needs_no_user(self) -> bool:
