@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.sabotage import base_strings, oauth1
+from conformance.sabotage import base_strings, oauth1, static
 from conformance.saboteurs import Saboteur
 from oauthkit.testing import LawBrokenError
-from oauthkit.testing.laws import LAWS, Subject
+from oauthkit.testing.laws import LAWS, STATIC_LAWS, Law, Subject
 
-SABOTEURS: list[Saboteur] = [one for module in (base_strings, oauth1) for one in module.SABOTEURS]
+MODULES = (static, base_strings, oauth1)
+SABOTEURS: list[Saboteur] = [one for module in MODULES for one in module.SABOTEURS]
 BY_NAME = {law.name: law for law in LAWS}
 
 
@@ -31,6 +32,21 @@ def test_every_mistake_is_caught_by_its_law(saboteur: Saboteur) -> None:
 def test_every_law_has_its_saboteur(law: object) -> None:
     """A law that nobody breaks proves nothing."""
     assert law in [BY_NAME[saboteur.law] for saboteur in SABOTEURS]
+
+
+@pytest.mark.parametrize("saboteur", static.SABOTEURS, ids=str)
+def test_a_mistake_that_can_be_seen_breaks_one_law(saboteur: Saboteur) -> None:
+    """A static law says nothing of the mistake that another one names."""
+
+    def is_broken(law: Law) -> bool:
+        try:
+            Subject(law, saboteur.provider).try_law()
+        except LawBrokenError:
+            return True
+        return False
+
+    laws = [law for law in STATIC_LAWS if law.applies(saboteur.provider)]
+    assert [saboteur.law] == [law.name for law in laws if is_broken(law)]
 
 
 def test_there_are_enough_saboteurs() -> None:

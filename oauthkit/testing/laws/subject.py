@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from oauthkit import Provider
 
 if TYPE_CHECKING:
+    from hypothesis import strategies as st
+
     from oauthkit.testing.laws.law import Law
     from oauthkit.testing.laws.played import Played
 
@@ -19,7 +18,15 @@ __all__ = ["LawBrokenError", "Subject"]
 
 
 class LawBrokenError(AssertionError):
-    """A declaration breaks a law; the text says which, where it is written, and by what example."""
+    """
+    A declaration breaks a law; the text says which, where it is written, and by what example.
+
+    *found* is what was found alone.
+    """
+
+    def __init__(self, text: str, found: str = "") -> None:
+        super().__init__(text)
+        self.found = found
 
 
 class Subject:
@@ -39,18 +46,18 @@ class Subject:
         try:
             self.law.refute(self)
         except LawBrokenError as error:
-            broken, cause = [str(error), *_notes(error)], None
+            found, broken, cause = error.found, [str(error), *_notes(error)], None
         except Exception as error:  # noqa: BLE001 - an overridden method may raise anything
             found = f"{type(error).__name__} was raised: {error}"
             broken, cause = [self._tell(found), *_notes(error)], error
         else:
             return
-        raise LawBrokenError("\n".join(broken)) from cause
+        raise LawBrokenError("\n".join(broken), found) from cause
 
     def require(self, condition: object, found: str) -> None:
         """Raise LawBrokenError with what was *found*, unless *condition* is true."""
         if not condition:
-            raise LawBrokenError(self._tell(found))
+            raise LawBrokenError(self._tell(found), found)
 
     def for_all(
         self,
@@ -60,6 +67,9 @@ class Subject:
         **draws: st.SearchStrategy[Any],
     ) -> None:
         """Call *check* with drawn arguments; of a failure, the smallest is told in a note."""
+        # Here: laws that draw nothing are there without Hypothesis, too.
+        from hypothesis import HealthCheck, Phase, given, settings
+
         rules = settings(
             max_examples=examples or self.examples,
             database=None,
