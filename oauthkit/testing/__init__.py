@@ -8,16 +8,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oauthkit.testing import servers
     from oauthkit.testing.laws import Law, LawBrokenError, laws_for
+    from oauthkit.testing.simulators import Clock, Simulation, failures, simulate
     from oauthkit.testing.suite import ProviderSuite
 
-__all__ = ["Law", "LawBrokenError", "ProviderSuite", "laws_for", "servers"]
+__all__ = [
+    "Clock",
+    "Law",
+    "LawBrokenError",
+    "ProviderSuite",
+    "Simulation",
+    "failures",
+    "laws_for",
+    "servers",
+    "simulate",
+]
 
 # What needs no more than oauthkit itself must not load Hypothesis: each is imported on first use.
 _HOMES = {
+    "Clock": "oauthkit.testing.simulators",
     "Law": "oauthkit.testing.laws",
     "LawBrokenError": "oauthkit.testing.laws",
     "ProviderSuite": "oauthkit.testing.suite",
+    "Simulation": "oauthkit.testing.simulators",
+    "failures": "oauthkit.testing.simulators",
     "laws_for": "oauthkit.testing.laws",
+    "simulate": "oauthkit.testing.simulators",
 }
 
 

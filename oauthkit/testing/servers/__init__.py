@@ -6,6 +6,7 @@ from oauthkit.testing.servers import failures
 from oauthkit.testing.servers.assertion import AssertionServer
 from oauthkit.testing.servers.bearer import ABSENT
 from oauthkit.testing.servers.certificates import CertificateAuthority
+from oauthkit.testing.servers.hooks import Hook
 from oauthkit.testing.servers.loopback import LoopbackResolver, LoopbackServer, connector, session
 from oauthkit.testing.servers.oauth1 import OAuth1Server
 from oauthkit.testing.servers.oauth2 import OAuth2Server
@@ -17,6 +18,7 @@ __all__ = [
     "CertificateAuthority",
     "Check",
     "Exchange",
+    "Hook",
     "LoopbackResolver",
     "LoopbackServer",
     "OAuth1Server",

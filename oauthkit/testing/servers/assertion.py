@@ -89,6 +89,11 @@ class AssertionServer(BearerServer):
             settings["universe_domain"] = suffixes[0]
         return cls(**{**settings, **options})
 
+    @property
+    def endpoint_paths(self) -> dict[str, str]:
+        """Name the one endpoint, and give its path."""
+        return {"token": self.token_path}
+
     # Credentials
 
     @property

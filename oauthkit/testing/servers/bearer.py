@@ -133,21 +133,26 @@ class BearerServer(EmbeddedServer):
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         received = Received(request=request, body=await request.content.read())
-        endpoint = self._endpoints().get(received.path, self._resource)
-        hook = self._hooks.get(received.path)
+        endpoints = self._endpoints()
+        endpoint = endpoints.get(received.path, self._resource)
+        hook = self._hooks.take(received.path, received.body, endpoint=received.path in endpoints)
+        replaced = hook if hook is not None and hook.replaces else None
+        failure = hook.name if hook is not None else ""
         try:
             finish = endpoint(received)
             if hook is None and received.path == WEBSOCKET_PATH:
                 self.log.append(received.exchange(101))
                 return await echo_messages(request)
-            # A hook leaves the state alone: codes and refresh tokens are not used up by it.
-            response = finish() if hook is None else hook.answer()
+            # A hook that replaces leaves codes and refresh tokens alone: they are not used up.
+            response = finish() if replaced is None else replaced.answer()
         except Refused as refused:
-            response = refused.response if hook is None else hook.answer()
+            response = refused.response if replaced is None else replaced.answer()
         if hook is not None and hook.handler is not None:
-            self.log.append(received.exchange(None))
+            self.log.append(received.exchange(None, failure))
             return await hook.handler(request)
-        self.log.append(received.exchange(response.status))
+        self.log.append(received.exchange(response.status, failure))
+        if hook is not None and hook.after is not None:
+            return await hook.after(request, response)
         return response
 
     def _resource(self, received: Received) -> Callable[[], web.Response]:

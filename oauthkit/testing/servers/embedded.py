@@ -20,6 +20,7 @@ from aiohttp import web
 
 from oauthkit.testing.servers.certificates import CertificateAuthority, throwaway_authority
 from oauthkit.testing.servers.failures import Handler
+from oauthkit.testing.servers.hooks import RESOURCES, Hook, Hooks
 from oauthkit.testing.servers.loopback import (
     LoopbackServer,
     Played,
@@ -28,7 +29,6 @@ from oauthkit.testing.servers.loopback import (
     session,
 )
 from oauthkit.testing.servers.records import Exchange
-from oauthkit.testing.servers.resources import Hook
 
 __all__ = ["EmbeddedServer", "hosts_of", "path_of"]
 
@@ -41,6 +41,12 @@ def hosts_of(urls: Iterable[str | None]) -> list[str]:
 def path_of(endpoint: str | None, default: str) -> str:
     """Give the path of *endpoint*, or *default* where there is no endpoint."""
     return (urlsplit(endpoint).path or "/") if endpoint else default
+
+
+def _name(handler: Handler) -> str:
+    """Give what the log calls *handler*: the function that made it, or its class."""
+    made_by: str = getattr(handler, "__qualname__", type(handler).__name__)
+    return made_by.partition(".")[0].lower()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -58,7 +64,7 @@ class EmbeddedServer:
     authority: CertificateAuthority = attrs.field(factory=throwaway_authority, repr=False)
 
     log: list[Exchange] = attrs.field(factory=list[Exchange], init=False, repr=False)
-    _hooks: dict[str, Hook] = attrs.field(factory=dict[str, Hook], init=False, repr=False)
+    _hooks: Hooks = attrs.field(factory=Hooks, init=False, repr=False)
     _loopback: LoopbackServer = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -74,7 +80,7 @@ class EmbeddedServer:
 
     def redirect(self, path: str, status: int, location: str) -> None:
         """Answer requests for *path* with a redirect, whether they are authorized or not."""
-        self._hooks[path] = Hook(status=status, headers=(("Location", location),))
+        self._hooks.put(path, Hook(status=status, headers=(("Location", location),)))
 
     def respond(
         self,
@@ -92,15 +98,28 @@ class EmbeddedServer:
         pairs = tuple((headers or {}).items())
         if isinstance(body, str):
             body = body.encode()
-        self._hooks[path] = (
+        hook = (
             Hook(status=status, headers=pairs, body=body)
             if isinstance(body, bytes)
-            else Hook(status=status, headers=pairs, handler=body)
+            else Hook(handler=body)
         )
+        self._hooks.put(path, hook)
 
-    def restore(self, path: str) -> None:
-        """Undo `redirect` or `respond`."""
-        self._hooks.pop(path, None)
+    def fail(self, path: str | None, failure: Hook | Handler, times: int | None = 1) -> None:
+        """
+        Answer the next *times* requests for *path* with *failure*; then all is as before.
+
+        *path* None is every path that is no endpoint; *times* None is all requests that come.
+        Failures of one path wait for each other, and come before `respond` and `redirect`.
+        """
+        if times is not None and times < 1:
+            raise ValueError(f"times = {times}: expected one or more, or None for all that come")
+        hook = failure if isinstance(failure, Hook) else Hook(name=_name(failure), handler=failure)
+        self._hooks.queue(RESOURCES if path is None else path, hook, times)
+
+    def restore(self, path: str | None) -> None:
+        """Undo `redirect`, `respond` and `fail`."""
+        self._hooks.remove(RESOURCES if path is None else path)
 
     # Running
 
@@ -108,6 +127,11 @@ class EmbeddedServer:
     def hosts(self) -> tuple[str, ...]:
         """Name the hosts that are played."""
         return self._hosts
+
+    @property
+    def endpoint_paths(self) -> dict[str, str]:
+        """Name the endpoints, and give their paths."""
+        raise NotImplementedError
 
     @property
     def port(self) -> int:

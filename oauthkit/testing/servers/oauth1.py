@@ -143,6 +143,20 @@ class OAuth1Server(EmbeddedServer):
         }
         return cls(**{**settings, **options})
 
+    @property
+    def endpoint_paths(self) -> dict[str, str]:
+        """Name the endpoints of RFC 5849, section 2, and give their paths."""
+        return {
+            "temporary_credentials": self.temporary_credential_path,
+            "authorization": self.authorization_paths[0],
+            "token": self.token_path,
+        }
+
+    @property
+    def token_requests(self) -> int:
+        """Count the requests to the token endpoint in `log`, refused ones and hooks' among them."""
+        return sum(found.path == self.token_path for found in self.log)
+
     # Credentials
 
     @property
@@ -194,6 +208,16 @@ class OAuth1Server(EmbeddedServer):
     def creds(self) -> dict[str, str]:
         """Give the client's credentials with alice's token."""
         return {**self.client_creds, "token": self.token, "token_secret": self.token_secret}
+
+    def issue(self, user: str = "alice") -> dict[str, str]:
+        """Issue an access token without a flow, and give what the token endpoint would answer."""
+        made = self._accounts.issue(user)
+        return {
+            "oauth_token": made.token,
+            "oauth_token_secret": made.secret,
+            "user_id": made.user_id,
+            "screen_name": made.user,
+        }
 
     def creds_for(self, user: str) -> dict[str, str]:
         """Issue a new access token for *user* and give the client's credentials with it."""

@@ -134,6 +134,16 @@ class OAuth2Server(BearerServer):
             settings["code_challenge_methods"] = (method,)
         return cls(**{**settings, **options})
 
+    @property
+    def endpoint_paths(self) -> dict[str, str]:
+        """Name the endpoints, and give their paths."""
+        return {
+            "authorization": self.authorization_path,
+            "token": self.token_path,
+            "revocation": self.revocation_path,
+            "introspection": self.introspection_path,
+        }
+
     # Credentials
 
     @property

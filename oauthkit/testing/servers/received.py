@@ -150,8 +150,8 @@ class Received:
             self.reject(name, "invalid_request", f"missing: {name}")
         return value
 
-    def exchange(self, status: int | None) -> Exchange:
-        """Record the request, and the status it was answered with."""
+    def exchange(self, status: int | None, failure: str = "") -> Exchange:
+        """Record the request, the status it was answered with, and the failure it met."""
         return Exchange(
             method=self.request.method,
             url=url_of(self.request),
@@ -161,6 +161,7 @@ class Received:
             parameters=tuple(self.pairs),
             checks=tuple(self.checks),
             status=status,
+            failure=failure,
         )
 
 

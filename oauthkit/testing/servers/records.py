@@ -36,7 +36,8 @@ class Exchange:
     protocol parameters, decoded; *base_string* is an OAuth 1 server's own (empty if the request
     bore no protocol parameters or could not be parsed). *placement* is where they were ("header",
     "body", "query", or ""); at an OAuth 2 endpoint it is where the client's secret was. *status* is
-    None where a handler of the test's own answered.
+    None where a handler of the test's own answered. *failure* names the failure that a test had the
+    request meet ("" for none); one that came after the answer was made leaves that answer's status.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Exchange:
     base_string: str = attrs.field(repr=False, default="")
     checks: tuple[Check, ...] = ()
     status: int | None = None
+    failure: str = ""
 
     @property
     def path(self) -> str:

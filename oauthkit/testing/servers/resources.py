@@ -1,5 +1,5 @@
 """
-Answer what any service answers, whatever its protocol: an echo, a cookie, a websocket, a hook.
+Answer what any service answers, whatever its protocol: an echo, a cookie, a websocket.
 
 RFC 9110 (methods and bodies), RFC 6265 (cookies), RFC 6455 (websockets).
 """
@@ -12,16 +12,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import aiohttp
-import attrs
 from aiohttp import web
 
 from oauthkit.testing.servers import rfc5849
-from oauthkit.testing.servers.failures import Handler
 
 __all__ = [
     "COOKIE_PATH",
     "WEBSOCKET_PATH",
-    "Hook",
     "account",
     "cookie",
     "describe",
@@ -35,20 +32,6 @@ __all__ = [
 COOKIE_PATH = "/cookie"
 WEBSOCKET_PATH = "/ws"
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-
-@attrs.frozen(kw_only=True)
-class Hook:
-    """Hold an answer that a test has put in place of the service's own."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    handler: Handler | None = None
-
-    def answer(self) -> web.Response:
-        """Make the answer, where there is no handler."""
-        return web.Response(status=self.status, headers=list(self.headers), body=self.body)
 
 
 def text(octets: bytes) -> str:

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from oauthkit.testing.servers import rfc5849
 from oauthkit.testing.servers.accounts import OUT_OF_BAND, Accounts
+from oauthkit.testing.servers.hooks import Hook, Hooks
 from oauthkit.testing.servers.pages import consent_page, message_page
 from oauthkit.testing.servers.records import Exchange
 from oauthkit.testing.servers.resources import (
     COOKIE_PATH,
     WEBSOCKET_PATH,
-    Hook,
     account,
     cookie,
     describe,
@@ -50,7 +50,7 @@ class Service:
     authorization_paths: tuple[str, ...]
     token_path: str
     log: list[Exchange]
-    hooks: dict[str, Hook]
+    hooks: Hooks
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Verify, answer and log one request."""
@@ -63,21 +63,33 @@ class Service:
             content_type=request.headers.get("Content-Type"),
         )
         path = request.raw_path.partition("?")[0]
+        kinds = {self.temporary_credential_path: "none", self.token_path: "temporary"}
         if path not in self.authorization_paths:
-            kinds = {self.temporary_credential_path: "none", self.token_path: "temporary"}
             self.verifier.verify(signed, token_kind=kinds.get(path, "access"))
-        hook = self.hooks.get(path)
+        endpoint = path in kinds or path in self.authorization_paths
+        hook = self.hooks.take(path, signed.body, endpoint=endpoint)
         if hook is not None and hook.handler is not None:
-            self._note(request, signed, None)
+            self._note(request, signed, None, hook)
             return await hook.handler(request)
         if path == WEBSOCKET_PATH and hook is None and signed.refusal is None:
             self._note(request, signed, 101)
             return await echo_messages(request)
-        response = hook.answer() if hook is not None else self._answer(path, request, signed)
-        self._note(request, signed, response.status)
+        if hook is not None and hook.replaces:
+            response = hook.answer()
+        else:
+            response = self._answer(path, request, signed)
+        self._note(request, signed, response.status, hook)
+        if hook is not None and hook.after is not None:
+            return await hook.after(request, response)
         return response
 
-    def _note(self, request: web.Request, signed: SignedRequest, status: int | None) -> None:
+    def _note(
+        self,
+        request: web.Request,
+        signed: SignedRequest,
+        status: int | None,
+        hook: Hook | None = None,
+    ) -> None:
         self.log.append(
             Exchange(
                 method=signed.method,
@@ -90,6 +102,7 @@ class Service:
                 base_string=signed.base_string,
                 checks=tuple(signed.checks),
                 status=status,
+                failure=hook.name if hook is not None else "",
             )
         )
 
