@@ -115,7 +115,6 @@ def test_a_thousand_cold_callers() -> None:
         assert 1 == server.token_requests
 
 
-@pytest.mark.proves("OAuth 2", "password grant", rfc="RFC 6749 §4.3", judge="none but ours")
 def test_password() -> None:
     """§4.3: name and password become a token that is the user's, whoever passes them."""
     provider = declare("password")

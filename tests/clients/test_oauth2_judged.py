@@ -31,7 +31,22 @@ from clients.oauth2_judging import (
 from oauthkit import connect
 from support import run
 
+proves_rotation = pytest.mark.proves(
+    "OAuth 2", "rotating refresh tokens", rfc="RFC 6749 §6; RFC 9700 §2.2.2", judge="oauthlib"
+)
 
+
+@pytest.mark.proves(
+    "OAuth 2", "authorization code with PKCE", rfc="RFC 6749 §4.1; RFC 7636 §4", judge="oauthlib"
+)
+@pytest.mark.proves(
+    "OAuth 2",
+    "client authentication: basic, post, none",
+    rfc="RFC 6749 §2.3, §5.2",
+    judge="oauthlib",
+)
+@pytest.mark.proves("OAuth 2", "revocation", rfc="RFC 7009 §2", judge="oauthlib")
+@pytest.mark.proves("OAuth 2", "introspection", rfc="RFC 7662 §2", judge="oauthlib")
 @pytest.mark.parametrize("challenge", ["S256", "plain", None])
 @pytest.mark.parametrize("method", METHODS)
 def test_authorization_code(method: str, challenge: str | None) -> None:
@@ -71,6 +86,7 @@ def test_authorization_code(method: str, challenge: str | None) -> None:
         assert {} == judge.accounts.codes
 
 
+@pytest.mark.proves("OAuth 2", "client credentials", rfc="RFC 6749 §4.4", judge="oauthlib")
 @pytest.mark.parametrize("method", [BASIC, POST])
 def test_client_credentials(method: str) -> None:
     """§4.4: a client on its own behalf, for what it is registered for."""
@@ -91,6 +107,7 @@ def test_client_credentials(method: str) -> None:
         assert {CLIENT} == {issued.client_id for issued in judge.accounts.access.values()}
 
 
+@pytest.mark.proves("OAuth 2", "password grant", rfc="RFC 6749 §4.3", judge="oauthlib")
 @pytest.mark.parametrize("method", METHODS)
 def test_password(method: str) -> None:
     """§4.3: a user's name and password, in any script."""
@@ -109,6 +126,7 @@ def test_password(method: str) -> None:
         assert [200] * 3 == [verdict.status for verdict in judge.verdicts]
 
 
+@proves_rotation
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("rotates", "repeats"), [(True, True), (False, True), (False, False)])
 def test_renewal_after_expiry(method: str, *, rotates: bool, repeats: bool) -> None:
@@ -160,6 +178,10 @@ def test_narrower_scope() -> None:
         assert [None, None, "invalid_scope"] == [verdict.error for verdict in judge.verdicts]
 
 
+@pytest.mark.proves("OAuth 2", "bearer token in the header", rfc="RFC 6750 §2.1", judge="oauthlib")
+@pytest.mark.proves(
+    "OAuth 2", "bearer token in the form or the query", rfc="RFC 6750 §2.2, §2.3", judge="oauthlib"
+)
 @pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("placement", ["header", "body", "query"])
 def test_placements(placement: str, verb: str) -> None:
@@ -183,6 +205,7 @@ def test_placements(placement: str, verb: str) -> None:
         assert [200] * 2 == [verdict.status for verdict in judge.verdicts]
 
 
+@proves_rotation
 def test_a_revoked_token() -> None:
     """A 401 asks for another token; where the refresh token is gone, too, it ends in a refusal."""
     with judging() as (judge, server):

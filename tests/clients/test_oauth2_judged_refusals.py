@@ -28,6 +28,13 @@ from clients.oauth2_judging import (
 from oauthkit import AsyncOAuth2Client, CallbackError
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "OAuth 2",
+    "refusals reach the caller",
+    rfc="RFC 6749 §4.1.2.1, §5.2; RFC 7009 §2.2.1; RFC 7662 §2.3",
+    judge="oauthlib",
+)
+
 
 @pytest.mark.parametrize(
     ("changes", "error", "description"),

@@ -24,6 +24,10 @@ from oauthkit import (
 from oauthkit.testing.servers import AssertionServer, OAuth1Server, OAuth2Server
 from support import run
 
+pytestmark = pytest.mark.proves(
+    "Providers and credentials", "a quirk is an overridden method", rfc=None, judge="none but ours"
+)
+
 
 class OwnBaseString(OAuth1Provider):
     """A service that signs another text."""

@@ -23,10 +23,6 @@ from oauthkit.testing.servers import AssertionServer
 from oauthkit_providers.google_service_account import provider
 from support import run
 
-proves_key_file = pytest.mark.proves(
-    "Assertions", "Google's key file", rfc=None, judge="none but ours"
-)
-
 # The members that the service's console writes, with values of nobody's.
 KEY_FILE: dict[str, Any] = {
     "type": "service_account",
@@ -77,7 +73,6 @@ def test_tokens_go_to_the_apis_only(url: str, *, inside: bool) -> None:
     assert inside == found
 
 
-@proves_key_file
 def test_a_key_file_makes_a_client(tmp_path: Path) -> None:
     """As the console writes it, every member known; nothing of it is parsed or sent yet."""
     file = tmp_path / "key.json"
@@ -114,7 +109,6 @@ def test_other_universes_are_refused() -> None:
         connect(provider, {**KEY_FILE, "universe_domain": "example.goog"})
 
 
-@proves_key_file
 def test_a_call_is_made_with_an_exchanged_token() -> None:
     """The unchanged declaration, against its embedded service; the scope is a claim."""
     with AssertionServer.for_provider(provider) as server:

@@ -27,6 +27,14 @@ from oauthkit.testing.servers.loopback import LoopbackServer
 from oauthkit_providers.google_service_account import provider
 from support import run
 
+pytestmark = pytest.mark.proves("Assertions", "Google's key file", rfc=None, judge="google-auth")
+proves_assertions = pytest.mark.proves(
+    "Assertions",
+    "assertions on the wire: signature and audience",
+    rfc="RFC 7523 §3",
+    judge="google-auth",
+)
+
 NOW = 1_700_000_000
 KEY_ID = "0123abcd"
 EMAIL = "robot@example.iam.gserviceaccount.com"
@@ -191,6 +199,7 @@ def verified(assertion: str, alg: str, audience: str = ENDPOINT) -> dict[str, An
     return found
 
 
+@proves_assertions
 @pytest.mark.parametrize("alg", ["RS256", "ES256"])
 @pytest.mark.parametrize(
     "options",
@@ -234,6 +243,7 @@ def test_the_same_request() -> None:
     assert "application/json" == mine["accept"]
 
 
+@proves_assertions
 @pytest.mark.parametrize("alg", ["RS256", "ES256"])
 def test_the_judge_says_no(alg: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another audience, key, time or octet is refused, so that "yes" means something."""

@@ -16,6 +16,10 @@ from oauthkit.tokens.flights import Flights, LoopBinding
 from support import run
 from tokens.flying import Work, turns
 
+proves_flights = pytest.mark.proves(
+    "Tokens and stores", "a flight outlives who asked", rfc=None, judge="none but ours"
+)
+
 CONTEXT: contextvars.ContextVar[str] = contextvars.ContextVar("CONTEXT", default="empty")
 
 
@@ -34,6 +38,7 @@ def test_a_thousand_wait_for_one() -> None:
     run(main())
 
 
+@proves_flights
 @pytest.mark.parametrize("cancelled", [[0], [0, 1, 2], list(range(10))])
 def test_cancellation_harms_nobody(cancelled: list[int]) -> None:
     """Whoever leaves, the first one too, or all: the flight goes on."""
@@ -61,6 +66,7 @@ def test_cancellation_harms_nobody(cancelled: list[int]) -> None:
     run(main())
 
 
+@proves_flights
 def test_failure_reaches_all_and_clears() -> None:
     """Every waiter gets the failure; the next caller starts anew."""
 

@@ -13,6 +13,9 @@ from support import run
 from tokens.flying import Work, turns
 
 
+@pytest.mark.proves(
+    "Tokens and stores", "a flight outlives who asked", rfc=None, judge="none but ours"
+)
 def test_flight_outlives_its_object() -> None:
     """A flight whose Flights and waiters are gone still ends: the loop alone would drop it."""
     ended: list[str] = []

@@ -12,6 +12,13 @@ from oauthkit.protocol.responses import parse_token_response
 from support import run
 from tokens.grants import KEY, opened, record, source
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores",
+    "lifetimes: no loop, whatever a server says",
+    rfc="RFC 6749 §5.1",
+    judge="none but ours",
+)
+
 
 @pytest.mark.parametrize(
     "lifetime",

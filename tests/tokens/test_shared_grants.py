@@ -27,6 +27,12 @@ def open_store() -> TestStore:
     return store
 
 
+@pytest.mark.proves(
+    "Tokens and stores",
+    "grants of two servers or accounts are apart",
+    rfc=None,
+    judge="none but ours",
+)
 @pytest.mark.parametrize(
     "make",
     [

@@ -14,6 +14,13 @@ from support import run
 from tokens.grants import KEY, Exchange, opened, record, source, turns
 from tokens.stores import TestStore
 
+proves_adoption = pytest.mark.proves(
+    "Tokens and stores", "other processes' tokens are taken", rfc=None, judge="none but ours"
+)
+proves_refresh = pytest.mark.proves(
+    "Tokens and stores", "a refresh token is never lost", rfc="RFC 6749 §6", judge="none but ours"
+)
+
 MINE = Token({"access_token": "mine", "refresh_token": "r-mine"})
 READ, WRITE = ("read", ""), ("write", "")
 
@@ -139,6 +146,7 @@ def test_refresh_token_alone(slot: tuple[str, str]) -> None:
 # -- refresh tokens --------------------------------------------------------------------------------
 
 
+@proves_refresh
 def test_refresh_without_refresh_token() -> None:
     """RFC 6749 §6: the old one is kept, in the store and with the token."""
 
@@ -155,6 +163,7 @@ def test_refresh_without_refresh_token() -> None:
     run(main())
 
 
+@proves_adoption
 @pytest.mark.parametrize(
     ("theirs", "spent"),
     [({"access_token": "theirs"}, ["r0"]), ({"access_token": "x", "expires_at": 1}, ["r0", "r9"])],
@@ -233,6 +242,7 @@ def test_new_login_during_a_flight() -> None:
     run(main())
 
 
+@proves_adoption
 @pytest.mark.parametrize("scope", [("", ""), READ])
 def test_new_login_in_another_process(scope: tuple[str, str]) -> None:
     """Its record stays, and is taken over; where it has no token of the scope, ours is good."""
@@ -302,6 +312,7 @@ def test_failure_of_another_scope(failure: Exception) -> None:
 # -- stores that fail at the wrong time ------------------------------------------------------------
 
 
+@proves_refresh
 @pytest.mark.parametrize("slot", [READ, WRITE])
 def test_token_that_cannot_be_stored(slot: tuple[str, str]) -> None:
     """Nobody gets it, and it is not thrown away: the next flight stores it, and spends nothing."""

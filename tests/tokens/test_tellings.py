@@ -18,6 +18,10 @@ from support import run
 from tokens.grants import KEY, opened, record, source, turns
 from tokens.stores import TestStore
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "the hook `update_token`", rfc=None, judge="none but ours"
+)
+
 
 @attrs.define(eq=False)
 class Hook:

@@ -12,6 +12,10 @@ from oauthkit.tokens.seams import NothingNewError
 from support import run
 from tokens.grants import KEY, opened, source
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "the hook `update_token`", rfc=None, judge="none but ours"
+)
+
 
 def test_hook_is_awaited_in_order() -> None:
     """After the token is kept, before anybody gets it; with the one before."""

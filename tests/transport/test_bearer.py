@@ -18,12 +18,6 @@ from support import run
 from tokens.grants import opened, source
 from transport.bearers import FORM, PLACEMENTS, Arrived, pair, serving, signing
 
-proves_placements = pytest.mark.proves(
-    "OAuth 2",
-    "bearer token in the form or the query",
-    rfc="RFC 6750 §2.2, §2.3",
-    judge="none but ours",
-)
 proves_redirects = pytest.mark.proves(
     "Where secrets may go", "bearer tokens on redirects", rfc=None, judge="none but ours"
 )
@@ -67,7 +61,6 @@ def test_header(method: str) -> None:
     assert "Cache-Control" not in arrived.headers
 
 
-@proves_placements
 @pytest.mark.parametrize(
     ("path", "query"),
     [
@@ -89,7 +82,6 @@ def test_query(path: str, query: list[tuple[str, str]]) -> None:
     assert "no-store" == arrived.headers["Cache-Control"]
 
 
-@proves_placements
 @pytest.mark.parametrize(
     ("options", "form"),
     [
@@ -116,7 +108,6 @@ def test_body(method: str, options: dict[str, Any], form: list[tuple[str, str]])
     assert str(len(body)) == arrived.headers["Content-Length"]
 
 
-@proves_placements
 @pytest.mark.parametrize(
     ("method", "options"),
     [
