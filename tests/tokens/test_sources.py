@@ -320,6 +320,37 @@ def test_without_exchange() -> None:
     run(main())
 
 
+def test_nothing_stored() -> None:
+    """The store is asked once: a client that signs for itself needs no token."""
+
+    async def main() -> None:
+        store = TestStore()
+        store.gate.set()
+        asked = StoredSource(grant=grant_of(store, KEY))
+        assert {} == dict(await asked.token())
+        assert {} == dict(await asked.token())
+        assert ["lock", "load"] == store.calls
+
+    run(main())
+
+
+def test_rejected_token_that_is_not_stored() -> None:
+    """It is not handed out again: the store is asked for another one, and has none."""
+
+    async def main() -> None:
+        store = TestStore()
+        store.gate.set()
+        asked = StoredSource(grant=grant_of(store, KEY))
+        asked.grant.assign(held := Token({"oauth_token": "t", "oauth_token_secret": "s"}))
+        assert held == await asked.token()
+        assert [] == store.calls
+        with pytest.raises(NothingNewError, match="authorize again"):
+            await asked.token(rejected=held)
+        assert ["lock", "load"] == store.calls
+
+    run(main())
+
+
 # -- loops and lifetimes ---------------------------------------------------------------------------
 
 
