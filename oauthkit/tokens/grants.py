@@ -260,8 +260,7 @@ class Grant:
         """Store what could not be stored before, under the store's lock; return the last of it."""
         landing = None
         while self.unsaved:
-            newest = [news for news in self.unsaved if news.fresh][-1:] or self.unsaved
-            landing = await self.save(newest[0], notify, deadline, seconds)
+            landing = await self.save(self.unsaved[0], notify, deadline, seconds)
         return landing
 
     async def save_login(

@@ -16,7 +16,7 @@ class TestStore:
     """
     Delegates to a store in memory, after *gate* was opened, or fails with *failure*.
 
-    *refusals* are raised by the first swaps, one each.
+    *refusals* are raised by the first swaps, one each; *late_refusals* after they have stored.
     """
 
     __test__ = False
@@ -25,6 +25,7 @@ class TestStore:
     gate: asyncio.Event = attrs.field(factory=asyncio.Event)
     failure: Exception | None = None
     refusals: list[Exception] = attrs.field(factory=list[Exception])
+    late_refusals: list[Exception] = attrs.field(factory=list[Exception])
     lost_races: int = 0
     calls: list[str] = attrs.field(factory=list[str])
 
@@ -47,7 +48,10 @@ class TestStore:
         if self.lost_races:
             self.lost_races -= 1
             return False
-        return await self.inner.compare_and_swap(key, expected, record)
+        swapped = await self.inner.compare_and_swap(key, expected, record)
+        if self.late_refusals:
+            raise self.late_refusals.pop(0)
+        return swapped
 
     @asynccontextmanager
     async def lock(self, key: GrantKey) -> AsyncGenerator[None, None]:

@@ -137,6 +137,28 @@ def test_failing_fetch_and_failing_store() -> None:
     run(main())
 
 
+def test_login_that_is_stored_late() -> None:
+    """It begins a new grant all the same: nothing of the one before is kept."""
+
+    async def main() -> None:
+        store = open_store()
+        await store.inner.compare_and_swap(KEY, None, record({"access_token": "a"}, "r"))
+        grant = grant_of(store, KEY)
+        since, generation = grant.start_from(await store.load(KEY)), grant.generation
+        store.refusals.append(OSError("disk"))
+        login = Token({"access_token": "login"})
+        with pytest.raises(OSError, match="disk"):
+            await grant.land(grant.save_login(("read", ""), login, since, 5))
+        async with grant.deadline(5) as deadline, store.lock(KEY):
+            landing = await grant.save_late(None, deadline, 5)
+        assert landing is not None
+        assert login == landing.token
+        assert record(login, None, 2, ("read", "")) == await store.inner.load(KEY)
+        assert ({("read", ""): login}, generation + 1) == (grant.tokens, grant.generation)
+
+    run(main())
+
+
 def test_cancelled_fetch_is_kept() -> None:
     """Who asked has gone; the token is fetched and stored all the same."""
 
