@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import attrs
 
@@ -14,6 +14,7 @@ from oauthkit.errors import LoopError
 __all__ = ["Flights", "LoopBinding"]
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 # The event loop keeps tasks weakly: a flight must end even when all who waited have gone.
 _IN_FLIGHT: set[asyncio.Task[Any]] = set()
@@ -67,18 +68,27 @@ class Flights(Generic[T]):
         task = self._shared
         return task is not None and not task.done() and not task.get_loop().is_closed()
 
-    async def share(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Wait for the flight in progress, or start one. Raises what the flight raises."""
+    async def share(
+        self, start: Callable[[*Arguments], Coroutine[Any, Any, T]], *arguments: *Arguments
+    ) -> T:
+        """
+        Wait for the flight in progress, or start one with *arguments*.
+
+        Raises what the flight raises.
+        """
         loop = self._binding.enter()
-        waiting = self._flying[self._join(start)]
+        task = self._shared
+        if task is None or not self.shared:
+            task = self._shared = self._launch(start(*arguments))
+        waiting = self._flying[task]
+        del task  # what it raises holds this frame, which would hold it
         waiter: asyncio.Future[T] = loop.create_future()
         waiting[waiter] = None
         try:
             return await waiter
         finally:
             waiting.pop(waiter, None)
-            # What it raises holds this frame, which would hold it.
-            del waiter
+            del waiter  # for the same reason
 
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
@@ -101,11 +111,6 @@ class Flights(Generic[T]):
             if task.get_loop() is loop and not task.done() and task is not mine
         ]:
             await asyncio.wait(flying)
-
-    def _join(self, start: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        if self._shared is None or not self.shared:
-            self._shared = self._launch(start())
-        return self._shared
 
     def _launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         loop = asyncio.get_running_loop()

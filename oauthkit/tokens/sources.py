@@ -127,14 +127,9 @@ class StoredSource:
     async def _share(self, rejected: Token | None) -> Landing | None:
         """Wait for the grant's flight, or start one; None where another scope's flight failed."""
         grant = self.grant
-
-        def start() -> Coroutine[Any, Any, Landing]:
-            grant.flying = self.slot
-            return self._fly(rejected)
-
-        others = grant.flights.shared and grant.flying != self.slot
+        others = grant.flying != self.slot and grant.flights.shared
         try:
-            return await grant.flights.share(start)
+            return await grant.flights.share(self._start, rejected)
         except LoopError:
             raise
         except OAuthError as error:
@@ -148,6 +143,10 @@ class StoredSource:
                 return None
             raise
         raise NothingNewError(text, error=LOGIN_REQUIRED)
+
+    def _start(self, rejected: Token | None) -> Coroutine[Any, Any, Landing]:
+        self.grant.flying = self.slot
+        return self._fly(rejected)
 
     async def _fly(self, rejected: Token | None) -> Landing:
         grant, seconds = self.grant, self.deadline
