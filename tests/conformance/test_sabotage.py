@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.sabotage import base_strings, oauth1, static
+from conformance.sabotage import base_strings, fence, oauth1, static
 from conformance.saboteurs import Saboteur
 from oauthkit.testing import LawBrokenError
 from oauthkit.testing.laws import LAWS, STATIC_LAWS, Law, Subject
 
-MODULES = (static, base_strings, oauth1)
+proves_laws = pytest.mark.proves(
+    "Servers, simulators and laws for tests",
+    "laws catch planted mistakes",
+    rfc=None,
+    judge="none but ours",
+)
+
+MODULES = (static, base_strings, oauth1, fence)
 SABOTEURS: list[Saboteur] = [one for module in MODULES for one in module.SABOTEURS]
 BY_NAME = {law.name: law for law in LAWS}
 
 
+@proves_laws
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=str)
 def test_every_mistake_is_caught_by_its_law(saboteur: Saboteur) -> None:
     """The error says which law, where it is written, what it says and, smallest, by what."""
@@ -28,6 +36,7 @@ def test_every_mistake_is_caught_by_its_law(saboteur: Saboteur) -> None:
         assert "check(" in told.partition("found:")[2], "there is no example in it"
 
 
+@proves_laws
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_every_law_has_its_saboteur(law: object) -> None:
     """A law that nobody breaks proves nothing."""

@@ -18,7 +18,7 @@ from oauthkit.testing.laws.subject import LawBrokenError, Subject
 __all__ = ["LAWS", "STATIC_LAWS", "Law", "LawBrokenError", "Subject", "laws_for"]
 
 # In the order in which the suite runs them.
-_MODULES = ("static", "base_string", "oauth1")
+_MODULES = ("static", "base_string", "oauth1", "fence")
 
 STATIC_LAWS: tuple[Law, ...] = laws_in(static.__name__)
 """The laws that draw nothing and send nothing."""
