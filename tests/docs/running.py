@@ -7,7 +7,11 @@ import asyncio
 import builtins
 import inspect
 import io
+import os
+import subprocess
+import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -44,7 +48,7 @@ class Page:
 
     A block that awaits outside of a function runs as in ``python -m asyncio``, all of a page in one
     loop. A block that defines ``main()`` and does not run it, or tests, is run as its reader would
-    run it; one that defines an ``app`` is served, and somebody logs in. A block of text right after
+    run it, by pytest where a test asks for a fixture; one that defines an ``app`` is served, and somebody logs in. A block of text right after
     one of Python is what that prints, or the error that it ends with. ``export`` lines are obeyed.
     """
 
@@ -85,6 +89,9 @@ class Page:
     def _execute(self, block: Block, runner: asyncio.Runner) -> None:
         # Blank lines before it: a traceback then names the page's own line.
         text = "\n" * (block.line - 1) + self.world.fill_in(block)
+        if _asks_for_fixtures(text):
+            _run_pytest(text)
+            return
         code = compile(text, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         self._await(FunctionType(code, self.namespace)(), runner)
         for name in _bound(text):
@@ -98,6 +105,29 @@ class Page:
     def _await(self, result: object, runner: asyncio.Runner) -> None:
         if inspect.iscoroutine(result):
             runner.run(result)
+
+
+def _asks_for_fixtures(text: str) -> bool:
+    """Say whether a test of a block has arguments."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.args.args
+        for node in ast.parse(text).body
+    )
+
+
+def _run_pytest(text: str) -> None:
+    """Run a block as a file of somebody's, in a folder with no settings, by pytest alone."""
+    path = Path("test_block.py")
+    path.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", path],
+        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
 
 
 def _bound(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from oauthkit.testing.servers import Hook
 from oauthkit.testing.servers.failures import Drip
 from oauthkit.testing.servers.hooks import After
 
-__all__ = ["drip", "dropped", "html", "is_refresh", "rotated_and_lost", "status"]
+__all__ = ["drip", "dropped", "html", "rotated_and_lost", "status"]
 
 
 def status(

@@ -19,6 +19,13 @@ from testing.simulators.examples import (
     status_of,
 )
 
+pytestmark = pytest.mark.proves(
+    "Servers, simulators and laws for tests",
+    "simulators play the declaration unchanged",
+    rfc=None,
+    judge="none but ours",
+)
+
 NOW = 1_700_000_000.0
 
 

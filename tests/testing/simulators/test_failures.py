@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 import aiohttp
 import pytest
 
+from docs.pages import read
 from oauthkit import OAuthError, UnreachableError, connect
 from oauthkit.testing import failures, simulate
 from oauthkit.testing.servers.failures import Drip, huge
 from support import run
 from testing.simulators.examples import KEYFILE, acme, bucket, log_in_oauth1, status_of
 
+pytestmark = pytest.mark.proves(
+    "Servers, simulators and laws for tests", "simulated failures", rfc=None, judge="none but ours"
+)
+
 NOW = 1_700_000_000.0
+
+
+def test_the_page_lists_each() -> None:
+    """The table of the page has every failure that there is."""
+    rows = re.findall(r"^\| `(\w+)\(", read("docs/test-your-application.md"), flags=re.MULTILINE)
+    assert sorted(failures.__all__) == sorted(rows)
 
 
 def test_a_status() -> None:

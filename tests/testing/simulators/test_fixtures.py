@@ -1,69 +1,45 @@
-"""The fixtures that pytest takes by import, in a project without a plugin."""
+"""
+The fixtures that pytest takes by import.
+
+In a project where nothing else is set up: docs/test-your-application.md, which the tests run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+
+from oauthkit.testing import Simulation
 from oauthkit.testing.fixtures import Simulate, simulated
 from support import run
 from testing.simulators.examples import status_of
 
 __all__ = ["simulated"]
 
-PROJECT = """
-import asyncio
-from oauthkit.testing.fixtures import simulated
 
-RUNNING = []
-
-def test_mine(simulated):
-    sim = simulated("twitter", clock=1_700_000_000)
-    RUNNING.append(sim)
-
-    async def main():
-        async with sim.connect() as x, x.get("/2/users/me") as response:
-            assert response.status == 200
-
-    asyncio.run(main())
-    assert sim.last.ok
-    assert 1_700_000_000 == sim.clock()
-
-def test_it_has_ended():
-    (sim,) = RUNNING
-    try:
-        sim.port
-    except RuntimeError:
-        return
-    raise AssertionError("it still runs")
-"""
+@pytest.fixture
+def started() -> Iterator[list[Simulation[Any, Any]]]:
+    """Collect what a test starts; all of it has ended when fixtures asked for later are done."""
+    collected: list[Simulation[Any, Any]] = []
+    yield collected
+    for sim in collected:
+        with pytest.raises(RuntimeError, match="not running"):
+            _ = sim.port
+    assert 2 == len(collected)
 
 
-def test_started_before_a_loop(simulated: Simulate) -> None:
-    """Two services run, and any number of loops."""
-    x, google = simulated("twitter"), simulated("generic", grant_type="client_credentials")
+def test_started_before_a_loop(started: list[Simulation[Any, Any]], simulated: Simulate) -> None:
+    """Two services run for any number of loops, and end with the test."""
+    x, other = simulated("twitter"), simulated("generic", grant_type="client_credentials")
+    started += [x, other]
 
     async def main() -> None:
         assert 200 == await status_of(x.connect())
-        assert 200 == await status_of(google.connect())
+        assert 200 == await status_of(other.connect())
 
     run(main())
     asyncio.run(main())
-    assert (2, 4) == (len(x.log), len(google.log))
-
-
-def test_in_a_project_of_somebodys(tmp_path: Path) -> None:
-    """It works where nothing else is set up, with warnings as errors, and ends with the test."""
-    (tmp_path / "test_mine.py").write_text(PROJECT, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert (2, 4) == (len(x.log), len(other.log))

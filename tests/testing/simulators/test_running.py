@@ -15,7 +15,15 @@ from oauthkit.testing.servers import session
 from support import run
 from testing.simulators.examples import KEYFILE, acme, bucket, status_of
 
+proves_loopback = pytest.mark.proves(
+    "Servers, simulators and laws for tests",
+    "nothing leaves the machine",
+    rfc=None,
+    judge="none but ours",
+)
 
+
+@proves_loopback
 def test_nothing_leaves_the_machine() -> None:
     """Names that are not declared, addresses, proxies and websockets elsewhere are all refused."""
 
@@ -43,6 +51,7 @@ def test_nothing_leaves_the_machine() -> None:
     run(main())
 
 
+@proves_loopback
 def test_redirects_lead_nowhere_else() -> None:
     """A service that redirects to a host that is not simulated leads to a refusal."""
 
