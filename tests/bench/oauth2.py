@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
+import jwt
 from aiohttp import ClientSession, DummyCookieJar
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from bench import rivals
 from bench.figures import Figure
 from bench.timing import Effort, Rounds, block, interleave
 from bench.whole import REQUESTS, ROUNDS_FOR_ONE, Connector, make_run
@@ -42,13 +44,13 @@ CLIENTS = 100_000
 def measure(effort: Effort) -> Iterator[Figure]:
     """Measure all figures of OAuth 2."""
     yield from asyncio.run(_bearer(effort))
-    yield asyncio.run(_cold(effort))
+    yield from asyncio.run(_cold(effort))
     yield from _assertions(effort)
     yield from asyncio.run(_clients(effort))
 
 
 async def _bearer(effort: Effort) -> list[Figure]:
-    """CPU that a warm token adds to a GET."""
+    """CPU that a warm token adds to a GET, to the bare one of the same HTTP client."""
     url_of = (SITE + "/1.1/lists.json?count={}&since=a").format
     creds = {**CREDS, **TOKEN, "expires_at": int(time.time()) + 86_400}
     async with ClientSession(connector=Connector(), cookie_jar=DummyCookieJar()) as session:
@@ -60,6 +62,7 @@ async def _bearer(effort: Effort) -> list[Figure]:
             "client.middleware": lambda i: session.get(url_of(i), middlewares=(own,)),
         }
         runs = {kind: make_run(verb) for kind, verb in verbs.items()}
+        runs |= await rivals.warm(session, url_of, _answer())
         took: dict[str, list[float]] = {kind: [] for kind in runs}
         order = list(runs)
         shuffle = random.Random(1).shuffle
@@ -72,48 +75,77 @@ async def _bearer(effort: Effort) -> list[Figure]:
                 start = time.process_time_ns()
                 await runs[kind]()
                 took[kind].append((time.process_time_ns() - start) / REQUESTS / 1000)
-    bare = Rounds(tuple(took.pop("bare")))
-    return [
-        Figure(
-            f"warm bearer token, {kind} adds",
-            median(Rounds(tuple(times)).added_to(bare).took),
-            "µs",
-            15.0,
-            detail=f"to {bare.typical:.0f} µs",
+    rounds = {kind: Rounds(tuple(times)) for kind, times in took.items()}
+    bare, httpx = rounds.pop("bare"), rounds.pop("httpx2")
+    figures: list[Figure] = []
+    for kind, all_of_them in rounds.items():
+        base, whose = (httpx, "httpx2's ") if kind == "authlib" else (bare, "")
+        figures.append(
+            Figure(
+                f"warm bearer token, {kind} adds",
+                median(all_of_them.added_to(base).took),
+                "µs",
+                15.0 if kind in verbs else None,
+                detail=f"to {whose}{base.typical:.0f} µs",
+            )
         )
-        for kind, times in took.items()
-    ]
+    return figures
 
 
-async def _cold(effort: Effort) -> Figure:
-    """How long 1,000 callers wait for their first token, to how long one does."""
+def _answer() -> bytes:
+    """Return what a token server sends."""
     body = json.dumps({**TOKEN, "expires_in": 3600}).encode()
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-    answer = f"{head}{len(body)}\r\n\r\n".encode() + body
+    return f"{head}{len(body)}\r\n\r\n".encode() + body
 
-    async def wait(callers: int) -> float:
-        connector = Connector(answer, TOKEN_TAKES)
-        async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
-            source = connect(PROVIDER, CREDS, session=session)._the_source
-            start = time.perf_counter()
-            tokens = await asyncio.gather(*(source.token() for _ in range(callers)))
-            took = time.perf_counter() - start
-        if connector.connections != 1 or {token["access_token"] for token in tokens} != {
-            TOKEN["access_token"]
-        }:
-            raise AssertionError(f"{connector.connections} token requests for {callers} callers")
-        return took * 1000
 
-    await wait(1)
-    pairs = [(await wait(CALLERS), await wait(1)) for _ in range(effort.rounds)]
-    many, one = (median(times) for times in zip(*pairs, strict=True))
-    return Figure(
-        f"{CALLERS:,} cold callers, to one token request",
-        median(all_of_them / alone for all_of_them, alone in pairs),
-        "x",
-        1.2,
-        detail=f"{many:.0f} ms and {one:.0f} ms; the server takes {TOKEN_TAKES * 1000:.0f} ms",
-    )
+async def _cold(effort: Effort) -> list[Figure]:
+    """How long 1,000 callers wait for their first token, to how long one does."""
+    kinds = {
+        "": _wait,
+        ", gcloud-aio-auth": rivals.gcloud_waits,
+        ", authlib": rivals.authlib_waits,
+    }
+    pairs: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+    order = list(kinds)
+    shuffle = random.Random(1).shuffle
+    for wait in kinds.values():
+        await wait(1, _answer(), TOKEN_TAKES)
+    for _ in range(effort.rounds):
+        shuffle(order)
+        for kind in order:
+            gc.collect()  # what others left is not theirs
+            many = await kinds[kind](CALLERS, _answer(), TOKEN_TAKES)
+            pairs[kind].append((many, await kinds[kind](1, _answer(), TOKEN_TAKES)))
+    figures: list[Figure] = []
+    for kind, measured in pairs.items():
+        many, one = (median(times) * 1000 for times in zip(*measured, strict=True))
+        figures.append(
+            Figure(
+                f"{CALLERS:,} cold callers to one request{kind}",
+                median(all_of_them / alone for all_of_them, alone in measured),
+                "x",
+                None if kind else 1.2,
+                detail=f"{many:.0f} ms and {one:.0f} ms; the server takes "
+                f"{TOKEN_TAKES * 1000:.0f} ms",
+            )
+        )
+    return figures
+
+
+async def _wait(callers: int, answer: bytes, delay: float) -> float:
+    """Return the seconds until all *callers* of one client have its first token."""
+    connector = Connector(answer, delay)
+    async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
+        source = connect(PROVIDER, CREDS, session=session)._the_source
+        start = time.perf_counter()
+        tokens = await asyncio.gather(*(source.token() for _ in range(callers)))
+        took = time.perf_counter() - start
+    if connector.connections != 1 or {token["access_token"] for token in tokens} != {
+        TOKEN["access_token"]
+    }:
+        raise AssertionError(f"{connector.connections} token requests for {callers} callers")
+    return took
 
 
 def _assertions(effort: Effort) -> Iterator[Figure]:
@@ -131,6 +163,7 @@ def _assertions(effort: Effort) -> Iterator[Figure]:
             "aud": f"{SITE}/token",
             "iat": now + i,
             "exp": now + i + 3600,
+            "jti": "1",
         }
 
     kinds: list[tuple[Any, Any, float, Callable[[bytes], bytes]]] = [
@@ -144,16 +177,27 @@ def _assertions(effort: Effort) -> Iterator[Figure]:
             serialization.NoEncryption(),
         ).decode()
         signer = JwtSigner(pem, alg, {"kid": "1"})
-        got = interleave(
-            {"ours": block(signer.sign, claims), "bare": block(bare, lambda _: octets)}, effort
-        )
-        yield Figure(
-            f"{alg} assertion, to the bare signature",
-            got["ours"].over(got["bare"]),
-            "x",
-            limit,
-            detail=f"{got['ours'].typical:.0f} µs, bare {got['bare'].typical:.0f} µs",
-        )
+        others = dict(rivals.assertions(alg, pem))
+        for sign in others.values():
+            _verify(sign(claims(0)), key.public_key(), alg, claims(0))
+        _verify(signer.sign(claims(0)), key.public_key(), alg, claims(0))
+        blocks = {kind: block(sign, claims) for kind, sign in others.items()}
+        blocks |= {"": block(signer.sign, claims), "bare": block(bare, lambda _: octets)}
+        got = interleave(blocks, effort)
+        for kind in ("", *others):
+            yield Figure(
+                f"{alg} assertion, to the bare signature{kind and ', '}{kind}",
+                got[kind].over(got["bare"]),
+                "x",
+                None if kind else limit,
+                detail=f"{got[kind].typical:.0f} µs, bare {got['bare'].typical:.0f} µs",
+            )
+
+
+def _verify(text: str | bytes, key: Any, alg: str, claims: dict[str, Any]) -> None:
+    """Have PyJWT check an assertion: what is compared must sign the same."""
+    if jwt.decode(text, key, [alg], audience=claims["aud"]) != claims:
+        raise AssertionError(f"other claims than those that were given: {text!r}")
 
 
 async def _clients(effort: Effort) -> list[Figure]:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from oauthlib import oauth1
 from oauthlib.common import Request
-from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sha1
+from oauthlib.oauth1.rfc5849 import signature
 from yarl import URL
 
 from bench.figures import Figure
@@ -152,13 +152,14 @@ def _compare(shape: Shape, effort: Effort) -> Iterator[Figure]:
 def _verify(header: str, shape: Shape, url: str) -> None:
     """Have oauthlib check a header: what is compared must sign the same."""
     target = URL(url)
-    read: Any = collect_parameters
+    judge: Any = signature
+    read = judge.collect_parameters
     method: Any = shape.method
     request: Any = Request(url.partition("?")[0], method)
     request.params = read(target.raw_query_string, shape.form, {"Authorization": header})
     signed = read(headers={"Authorization": header}, exclude_oauth_signature=False)
     request.signature = dict(signed)["oauth_signature"]
-    if not verify_hmac_sha1(request, CREDENTIALS.client_secret, CREDENTIALS.token_secret):
+    if not judge.verify_hmac_sha1(request, CREDENTIALS.client_secret, CREDENTIALS.token_secret):
         raise AssertionError(f"a wrong signature of {shape.name}: {header}")
 
 
