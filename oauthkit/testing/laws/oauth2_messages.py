@@ -1,0 +1,153 @@
+"""How the laws of OAuth 2 ask a client, and read what it sends: with the standard library alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Coroutine, Mapping
+from string import ascii_letters, digits
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from hypothesis import strategies as st
+
+from oauthkit import (
+    AssertionProvider,
+    AuthorizationRequest,
+    OAuth2Provider,
+    OAuthKitError,
+    Provider,
+    connect,
+)
+from oauthkit.testing.laws.played import NOW, Played
+from oauthkit.testing.laws.subject import Subject
+from oauthkit.testing.servers import Exchange
+from oauthkit.testing.strategies import unicode_text
+
+__all__ = [
+    "CLIENT",
+    "Pairs",
+    "ask",
+    "authorize",
+    "begin",
+    "extras",
+    "form_of",
+    "give_tokens",
+    "overrides",
+    "query_of",
+    "reads_answers",
+    "require_exactly",
+    "sends_users",
+    "visible_text",
+]
+
+Pairs = list[tuple[str, str]]
+
+CLIENT = "client-1"
+"""The identifier of the client where no server is played."""
+
+_PLAIN = f"{ascii_letters}{digits}-._~!*'();:@,$[]|\"\\<>^`{{}}#?"
+_TRICKY = ["+", "%41", "%2B", "%", "&", "=", "/"]
+
+
+def sends_users(provider: Provider[Any]) -> bool:
+    """Tell whether *provider* has users log in (RFC 6749 §4.1)."""
+    return (
+        isinstance(provider, OAuth2Provider)
+        and "authorization_code" in provider.grant_types
+        and provider.authorization_endpoint is not None
+    )
+
+
+def reads_answers(provider: Provider[Any]) -> bool:
+    """Tell whether *provider* reads answers as those of OAuth 2 (RFC 6749 §5)."""
+    return isinstance(provider, (AssertionProvider, OAuth2Provider))
+
+
+def overrides(provider: object, method: str) -> bool:
+    """Tell whether a declaration has a *method* of its own: its last word on a message."""
+    usual = [getattr(kind, method, None) for kind in (AssertionProvider, OAuth2Provider)]
+    return getattr(type(provider), method) not in usual
+
+
+def visible_text(*, max_size: int = 8) -> st.SearchStrategy[str]:
+    """Draw codes, names and passwords (RFC 6749 appendix A): what encoders stumble over, often."""
+    pieces = st.one_of(st.sampled_from(_PLAIN), st.sampled_from(_TRICKY))
+    return st.lists(pieces, min_size=1, max_size=max_size).map("".join)
+
+
+def extras() -> st.SearchStrategy[dict[str, str]]:
+    """Draw parameters that a caller adds; none has the name of one that is there already."""
+    return st.dictionaries(
+        unicode_text(max_size=4).map("x{}".format), unicode_text(min_size=1), max_size=2
+    )
+
+
+def begin(provider: Provider[Any], **options: Any) -> Any:
+    """Make a client that need not reach anything: for what is asked for in the browser."""
+    creds = {"client_id": CLIENT}
+    if provider.grant_types[0] == "client_credentials":
+        creds["client_secret"] = "not-needed"
+    if sends_users(provider):
+        options["grant_type"] = "authorization_code"
+    return connect(provider, creds, clock=lambda: NOW, **options)
+
+
+def authorize(provider: Provider[Any], **options: Any) -> AuthorizationRequest:
+    """Make one authorization request."""
+    made: AuthorizationRequest = begin(provider).create_authorization_url(**options)
+    return made
+
+
+def query_of(url: str) -> Pairs:
+    """Take the query of *url* apart (RFC 6749 appendix B)."""
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+
+
+def form_of(exchange: Exchange) -> Pairs:
+    """Take the form of a request apart, from its octets."""
+    return parse_qsl(exchange.body.decode("ascii"), keep_blank_values=True)
+
+
+def give_tokens(played: Played, **members: object) -> None:
+    """Have the token endpoint answer each request with the same, whatever was asked."""
+    answer = json.dumps({"access_token": "t", **members})
+    kind = {"Content-Type": "application/json"}
+    played.server.respond(played.server.token_path, 200, kind, answer)
+
+
+def ask(subject: Subject, played: Played, work: Coroutine[Any, Any, object]) -> Exchange:
+    """Let a client do *work*, and return the one request that came of it, as it arrived."""
+    before = len(played.server.log)
+    told = ""
+    try:
+        played.run(work)
+    except OAuthKitError as error:  # what it makes of the answer is another law's affair
+        told = f": {error}"
+    arrived: list[Exchange] = played.server.log[before:]
+    subject.require(len(arrived) == 1, f"{len(arrived)} requests were sent{told}")
+    return arrived[0]
+
+
+def require_exactly(
+    subject: Subject, found: Pairs, wanted: Mapping[str, str], *, reworded: bool
+) -> None:
+    """
+    Require that *found* is *wanted*: nothing is lost, doubled, changed or added.
+
+    *reworded* is true where the declaration has the last word on the request: then a name may be
+    another one, and there may be more members; what was asked for is still there.
+    """
+    names = [name for name, _ in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    subject.require(not twice, f"sent more than once: {', '.join(twice)}")
+    rest = dict(found)
+    for name in wanted.keys() & rest.keys():
+        value = rest.pop(name)
+        subject.require(value == wanted[name], f"{name} is {value!r}, expected {wanted[name]!r}")
+    for name in sorted(wanted.keys() - set(names)):
+        renamed = [other for other, value in rest.items() if value == wanted[name]]
+        subject.require(
+            reworded and renamed, f"{name} is missing; there are {', '.join(names) or 'none'}"
+        )
+        del rest[renamed[0]]
+    subject.require(reworded or not rest, f"nobody asked for {', '.join(sorted(rest))}")
