@@ -47,14 +47,14 @@ class Judge:
     the members of each request as they came, those of its query last.
     """
 
-    accounts: Accounts = attrs.field(factory=make_accounts)
+    accounts: Accounts = attrs.field(factory=make_accounts, repr=False)
     user: str = "alice"
     consents: bool = True
     repeats: bool = True
     revocable: tuple[str, ...] = ("access_token", "refresh_token")
-    verdicts: list[Verdict] = attrs.field(factory=list[Verdict], init=False)
+    verdicts: list[Verdict] = attrs.field(factory=list[Verdict], init=False, repr=False)
     forms: list[list[tuple[str, str]]] = attrs.field(
-        factory=list[list[tuple[str, str]]], init=False
+        factory=list[list[tuple[str, str]]], init=False, repr=False
     )
 
     def app(self) -> web.Application:
