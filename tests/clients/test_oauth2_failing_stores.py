@@ -13,6 +13,10 @@ from oauthkit.testing.servers import OAuth2Server
 from support import run
 from tokens.stores import TestStore
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "a refresh token is never lost", rfc="RFC 6749 §6", judge="none but ours"
+)
+
 NOTE = "the new token is not stored yet: it will be, before another one is asked for"
 
 

@@ -24,6 +24,10 @@ from oauthkit.testing.servers import OAuth2Server
 from support import run
 from tokens.grants import turns
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "the hook `update_token`", rfc=None, judge="none but ours"
+)
+
 
 @attrs.define(eq=False)
 class Hook:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.sabotage import base_strings, fence, oauth1, static
+from conformance.sabotage import (
+    assertions,
+    base_strings,
+    fence,
+    oauth1,
+    oauth2_answers,
+    oauth2_logins,
+    oauth2_requests,
+    static,
+)
 from conformance.saboteurs import Saboteur
 from oauthkit.testing import LawBrokenError
 from oauthkit.testing.laws import LAWS, STATIC_LAWS, Law, Subject
@@ -16,7 +25,11 @@ proves_laws = pytest.mark.proves(
     judge="none but ours",
 )
 
-MODULES = (static, base_strings, oauth1, fence)
+MODULES = (
+    *(static, base_strings, oauth1),
+    *(oauth2_logins, oauth2_requests, oauth2_answers, assertions),
+    fence,
+)
 SABOTEURS: list[Saboteur] = [one for module in MODULES for one in module.SABOTEURS]
 BY_NAME = {law.name: law for law in LAWS}
 

@@ -156,7 +156,10 @@ def test_the_gate_opens(importer: str, target: str, *, type_only: bool) -> None:
 
 
 @pytest.mark.proves(
-    "Embedded servers", "no code shared with the client", rfc=None, judge="none but ours"
+    "Servers, simulators and laws for tests",
+    "no code shared with the client",
+    rfc=None,
+    judge="none but ours",
 )
 def test_embedded_servers_share_no_code_with_the_client() -> None:
     """The servers judge the client: importing them loads none of it, and no test framework."""

@@ -31,7 +31,7 @@ AREAS = (
     "Transport",
     "Tokens and stores",
     "Providers and credentials",
-    "Embedded servers",
+    "Servers, simulators and laws for tests",
 )
 
 

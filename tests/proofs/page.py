@@ -58,7 +58,7 @@ The judge is whoever says that the result is right:
   Those that we made ourselves run with them and are not counted;
 * *the RFC's example*, copied into the test;
 * *{OURS}*: our own tests, and nobody else has looked. The embedded servers are ours as well: a second implementation that shares no code
-  with the client. Who judges them is [told like the rest](#embedded-servers).
+  with the client. Who judges them is [told like the rest](#servers-simulators-and-laws-for-tests).
 
 No row is about a real service: no test calls one.
 """

@@ -18,9 +18,14 @@ from support import run
 from tokens.grants import KEY, Clock, Exchange, opened, record, source, turns
 from tokens.stores import TestStore
 
+proves_one_request = pytest.mark.proves(
+    "Tokens and stores", "one token request for all who wait", rfc=None, judge="none but ours"
+)
+
 # -- cold ------------------------------------------------------------------------------------------
 
 
+@proves_one_request
 @pytest.mark.parametrize("cancelled", [[], [0], [0, 1, 500]])
 @pytest.mark.parametrize("sources", [1, 7])
 def test_thousand_cold_callers(cancelled: list[int], sources: int) -> None:
@@ -93,6 +98,7 @@ def test_store_before_exchange() -> None:
 # -- refused ---------------------------------------------------------------------------------------
 
 
+@proves_one_request
 def test_fifty_rejections() -> None:
     """One exchange, for those that come at once and for those that come late."""
 
@@ -113,6 +119,7 @@ def test_fifty_rejections() -> None:
     run(main())
 
 
+@proves_one_request
 def test_resource_that_always_says_401() -> None:
     """One new token, and then no request for a token any more, until a while has passed."""
 
@@ -172,6 +179,9 @@ def test_same_token_issued_again(waiters: int) -> None:
     run(main())
 
 
+@pytest.mark.proves(
+    "Tokens and stores", "other processes' tokens are taken", rfc=None, judge="none but ours"
+)
 def test_rejected_token_of_another_process() -> None:
     """What another process has stored meanwhile is taken, without a request."""
 
@@ -212,6 +222,7 @@ def test_rejection_joins_a_flight_that_brings_the_rejected_one() -> None:
 # -- in failure ------------------------------------------------------------------------------------
 
 
+@proves_one_request
 def test_failure_reaches_all() -> None:
     """Each waiter gets it, nothing is kept of it, and the next caller asks anew."""
 

@@ -19,10 +19,13 @@ from testing.servers.peer import Answer
 from testing.servers.peer2 import AUTH, bearer, get, post, refused, talk
 
 proves_server = pytest.mark.proves(
-    "Embedded servers", "assertion server", rfc="RFC 7523 §2.1, §3", judge="PyJWT"
+    "Servers, simulators and laws for tests",
+    "assertion server",
+    rfc="RFC 7523 §2.1, §3",
+    judge="PyJWT",
 )
 proves_refusals = pytest.mark.proves(
-    "Embedded servers",
+    "Servers, simulators and laws for tests",
     "assertion server: what it refuses",
     rfc="RFC 7523 §3",
     judge="none but ours",
@@ -90,7 +93,10 @@ def test_exchange(alg: str) -> None:
 
 
 @pytest.mark.proves(
-    "Embedded servers", "assertion server", rfc="RFC 7523 §2.1, §3", judge="google-auth"
+    "Servers, simulators and laws for tests",
+    "assertion server",
+    rfc="RFC 7523 §2.1, §3",
+    judge="google-auth",
 )
 def test_key_file_of_google_auth() -> None:
     """google-auth reads the key file, signs, and its assertion is good: with a subject too."""

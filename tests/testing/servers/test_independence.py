@@ -28,7 +28,10 @@ FOREIGN = (
 
 
 @pytest.mark.proves(
-    "Embedded servers", "no code shared with the client", rfc=None, judge="none but ours"
+    "Servers, simulators and laws for tests",
+    "no code shared with the client",
+    rfc=None,
+    judge="none but ours",
 )
 def test_imports() -> None:
     """A fresh interpreter that plays a server has loaded none of it."""

@@ -25,7 +25,10 @@ from oauthkit.testing.servers.loopback import LoopbackResolver
 from support import run
 
 proves_loopback = pytest.mark.proves(
-    "Embedded servers", "nothing leaves the machine", rfc=None, judge="none but ours"
+    "Servers, simulators and laws for tests",
+    "nothing leaves the machine",
+    rfc=None,
+    judge="none but ours",
 )
 
 

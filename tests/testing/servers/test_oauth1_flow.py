@@ -17,7 +17,10 @@ from support import run
 from testing.servers.peer import FORM, Answer, send, signed, signer
 
 proves_service = pytest.mark.proves(
-    "Embedded servers", "OAuth 1.0a service", rfc="RFC 5849 §2, §3.2", judge="oauthlib"
+    "Servers, simulators and laws for tests",
+    "OAuth 1.0a service",
+    rfc="RFC 5849 §2, §3.2",
+    judge="oauthlib",
 )
 
 CALLBACK = "https://app.example/cb?x=1"

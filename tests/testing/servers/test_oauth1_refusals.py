@@ -13,7 +13,7 @@ from support import run
 from testing.servers.peer import FORM, Answer, send, signed, signer
 
 proves_refusals = pytest.mark.proves(
-    "Embedded servers",
+    "Servers, simulators and laws for tests",
     "OAuth 1.0a service: what it refuses",
     rfc="RFC 5849 §3.2, §3.3",
     judge="none but ours",

@@ -28,7 +28,10 @@ from testing.servers.peer2 import (
 )
 
 proves_server = pytest.mark.proves(
-    "Embedded servers", "OAuth 2 server", rfc="RFC 6749 §4, §6", judge="oauthlib"
+    "Servers, simulators and laws for tests",
+    "OAuth 2 server",
+    rfc="RFC 6749 §4, §6",
+    judge="oauthlib",
 )
 
 VERIFIER = secrets.token_urlsafe(40)

@@ -22,7 +22,7 @@ from testing.servers.peer2 import (
 )
 
 pytestmark = pytest.mark.proves(
-    "Embedded servers",
+    "Servers, simulators and laws for tests",
     "OAuth 2 server: what it refuses",
     rfc="RFC 6749 §5.2",
     judge="none but ours",

@@ -20,10 +20,16 @@ from oauthkit.testing.servers import rfc5849
 from support import ROOT
 
 proves_verifier = pytest.mark.proves(
-    "Embedded servers", "OAuth 1.0a verifier", rfc="RFC 5849 §3", judge="published vectors"
+    "Servers, simulators and laws for tests",
+    "OAuth 1.0a verifier",
+    rfc="RFC 5849 §3",
+    judge="published vectors",
 )
 proves_verifier_by_oauthlib = pytest.mark.proves(
-    "Embedded servers", "OAuth 1.0a verifier", rfc="RFC 5849 §3", judge="oauthlib"
+    "Servers, simulators and laws for tests",
+    "OAuth 1.0a verifier",
+    rfc="RFC 5849 §3",
+    judge="oauthlib",
 )
 
 Vector = dict[str, Any]

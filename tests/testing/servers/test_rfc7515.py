@@ -15,7 +15,7 @@ from oauthkit.testing.servers.rfc5849 import MalformedError
 from oauthkit.testing.servers.rfc7515 import ALGORITHMS, Jws, signing_key, verify
 
 proves_verifier = pytest.mark.proves(
-    "Embedded servers", "JWT verifier", rfc="RFC 7515 §5.2", judge="PyJWT"
+    "Servers, simulators and laws for tests", "JWT verifier", rfc="RFC 7515 §5.2", judge="PyJWT"
 )
 
 CLAIMS: dict[str, Any] = {"iss": "é", "exp": 1, "deep": {"a": [None]}}
