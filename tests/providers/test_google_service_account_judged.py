@@ -18,6 +18,7 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 from google.auth import _helpers
 from google.auth.crypt import es
 from google.oauth2 import service_account
@@ -76,7 +77,7 @@ def keys(alg: str) -> tuple[str, str]:
         if alg == "RS256"
         else ec.generate_private_key(ec.SECP256R1())
     )
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "robot")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "robot")])
     start = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
