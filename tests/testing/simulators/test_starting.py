@@ -17,10 +17,11 @@ from oauthkit import (
     Provider,
     Registry,
     RegistryError,
+    default_registry,
 )
 from oauthkit.testing import Clock, simulate
 from support import fresh, run
-from testing.simulators.examples import acme, log_in_oauth2, status_of
+from testing.simulators.examples import BUCKET, KEYFILE, acme, log_in_oauth2, status_of
 
 LIBRARY: dict[str, Any] = {
     "name": "library",
@@ -143,6 +144,38 @@ def test_a_key_file_of_another_shape() -> None:
         async with simulate(vault) as sim:
             assert {"login", "private_key", "fingerprint", "kind"} == set(sim.creds)
             assert 200 == await status_of(sim.connect())
+
+    run(main())
+
+
+def test_a_key_file_with_a_type_of_its_own() -> None:
+    """Where all of the file is known, what tells it from others is as the declaration says."""
+    google = default_registry().get(KEYFILE)
+    assert isinstance(google, AssertionProvider)
+    robots = attrs.evolve(
+        google,
+        name="robots",
+        credential_constants={"type": "robot", "universe_domain": "robots.example"},
+    )
+
+    async def main() -> None:
+        async with simulate(robots) as sim:
+            assert ("robot", "robots.example") == (sim.creds["type"], sim.creds["universe_domain"])
+            assert {"project_id", "client_email"} < set(sim.creds)
+            assert 200 == await status_of(sim.connect(), BUCKET)
+
+    run(main())
+
+
+def test_the_declared_scope() -> None:
+    """The credentials' token has the scope that the declaration asks for; they ask for no other."""
+
+    async def main() -> None:
+        async with simulate(OAuth2Provider(**LIBRARY, scope="read write")) as sim:
+            assert "scope" not in sim.creds
+            async with sim.connect().get("echo") as response:
+                assert "read write" == (await response.json())["scope"]
+            assert 0 == sim.token_requests
 
     run(main())
 
