@@ -18,7 +18,11 @@ from oauthkit.testing.laws.subject import LawBrokenError, Subject
 __all__ = ["LAWS", "STATIC_LAWS", "Law", "LawBrokenError", "Subject", "laws_for"]
 
 # In the order in which the suite runs them.
-_MODULES = ("static", "base_string", "oauth1", "fence")
+_MODULES = (
+    *("static", "base_string", "oauth1"),
+    *("oauth2_authorization", "oauth2_callback", "oauth2_tokens", "oauth2_answers", "assertion"),
+    "fence",
+)
 
 STATIC_LAWS: tuple[Law, ...] = laws_in(static.__name__)
 """The laws that draw nothing and send nothing."""

@@ -152,7 +152,7 @@ def refresh_never_loses_the_refresh_token(subject: Subject) -> None:
 
         def check(old: str, answer: Answer) -> None:
             token = {"access_token": "old", "refresh_token": old, "expires_at": NOW - 1}
-            client = played.connect({**played.server.creds, **_login(subject), **token})
+            client = played.connect({**played.server.creds, **token})
             give_tokens(played, **answer)
             before = len(played.server.log)
             played.run(client.refresh_token())
@@ -169,13 +169,6 @@ def refresh_never_loses_the_refresh_token(subject: Subject) -> None:
             {}, optional={"refresh_token": st.one_of(given, visible_text())}
         )
         subject.for_all(check, examples=subject.examples // 3, old=visible_text(), answer=answers)
-
-
-def _login(subject: Subject) -> dict[str, str]:
-    """Return what a client needs besides, where its first grant is the password's."""
-    if subject.provider.grant_types[0] == "password":
-        return {"username": "alice", "password": "secret"}
-    return {}
 
 
 @law("RFC 6749 §3.3", when=reads_answers)

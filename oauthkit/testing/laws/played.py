@@ -60,10 +60,25 @@ class Played:
         return self._runner.run(work)
 
     def connect(self, creds: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """Make a client of the declaration; *creds* default to the server's, with their token."""
+        """
+        Make a client of the declaration; *creds* default to the server's, with their token.
+
+        A user's password, or a refresh token, is added where the grant needs one.
+        """
         given = self.server.creds if creds is None else creds
+        if isinstance(self.provider, OAuth2Provider):
+            given = {**self._held(options.get("grant_type")), **given}
         settings: dict[str, Any] = {"session": self.session, "clock": lambda: self.now, **options}
         return connect(self.provider, given, **settings)
+
+    def _held(self, grant_type: str | None) -> dict[str, str]:
+        """Return what the user of an OAuth 2 grant has given to the client (RFC 6749 §4.3, §6)."""
+        kind = grant_type or self.provider.grant_types[0]
+        if kind == "password":
+            return {"username": "alice", "password": self.server.users["alice"]}
+        if kind == "refresh_token":
+            return {"refresh_token": self.server.issue()["refresh_token"]}
+        return {}
 
 
 def _server_of(provider: Provider[Any], **options: Any) -> Any:
