@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from http.cookies import Morsel, SimpleCookie
 
 import attrs
 from aiohttp import (
+    ClientError,
     ClientHandlerType,
     ClientMiddlewareType,
     ClientPayloadError,
@@ -22,6 +25,8 @@ from oauthkit.transport.fence import Fence
 from oauthkit.transport.seams import Signer
 
 __all__ = ["KeptCookies", "Signing"]
+
+_MOST_HELD = 2**17
 
 
 @attrs.frozen
@@ -66,12 +71,14 @@ class Signing:
     Sign each request whose origin is inside the fence; an aiohttp client middleware.
 
     aiohttp runs it again on every redirect hop: each hop is signed anew, or carries nothing of
-    ours. It is for a session of somebody's own: a request elsewhere passes untouched.
+    ours. It is for a session of somebody's own: a request elsewhere passes untouched. *patience*
+    (seconds) is how long the body of a 401 is waited for before the token is renewed.
     """
 
     fence: Fence
     signer: Signer
     cookies: bool = False
+    patience: float = 5.0
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -127,13 +134,30 @@ class Signing:
             if cause == "proof":
                 response.release()
                 continue
-            # Read to its end, it gives its connection back: renewing may need one. And where no
-            # other token is to be had, this is the answer.
-            await response.read()
+            await _let_arrive(response, self.patience)
             try:
                 token = await source.token(rejected=token)
             except NothingNewError:
                 return response
+            except BaseException:
+                response.release()
+                raise
+            response.release()
+
+
+async def _let_arrive(response: ClientResponse, patience: float) -> None:
+    """
+    Wait until a body has arrived, and take none of it: where no token is new, it is the answer.
+
+    A response that has arrived gives its connection back, and renewing may need one. aiohttp stops
+    reading where nobody takes what it holds (128 KiB). A body that is longer, slow or broken off is
+    left as it is, with its connection.
+    """
+    if (response.content_length or 0) > _MOST_HELD or response.content.exception() is not None:
+        return
+    with suppress(TimeoutError, ClientError):
+        async with asyncio.timeout(patience):
+            await response.content.wait_eof()
 
 
 def _strip_cookies(request: ClientRequest, kept: KeptCookies | None) -> None:
