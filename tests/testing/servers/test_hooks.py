@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from oauthkit.testing.servers import OAuth1Server, failures
+from oauthkit.testing.servers import Hook, OAuth1Server, failures
 from oauthkit.testing.servers.accounts import Accounts
 from support import run
 from testing.servers.peer import Answer, send, signed, signer
@@ -75,6 +75,58 @@ def test_respond_with_a_handler(server: OAuth1Server) -> None:
     got = run(main())
     assert (418, 1) == (got.status, got.json)
     assert None is server.log[0].status
+
+
+def test_fail(server: OAuth1Server) -> None:
+    """A failure comes as often as was said, before what was put there for good, and has a name."""
+    server.respond("/x", 410)
+    server.fail("/x", Hook(name="busy", status=503), 2)
+    server.fail(None, Hook(name="down", status=500))
+    server.fail("/x", failures.huge(3), times=1)
+
+    async def main() -> list[int]:
+        async with server.session() as session:
+            token = "https://api.example/oauth/access_token"
+            urls = [token, URL, URL, URL, URL, URL]
+            return [(await send(session, "GET", url)).status for url in urls]
+
+    # An endpoint is not meant by None.
+    assert [401, 503, 503, 200, 500, 410] == run(main())
+    assert ["", "busy", "busy", "huge", "down", ""] == [found.failure for found in server.log]
+    server.fail(None, failures.Drip(), times=None)
+    server.restore(None)
+
+    async def afterwards() -> int:
+        async with server.session() as session:
+            return (await send(session, "GET", "https://api.example/y")).status
+
+    assert 401 == run(afterwards())
+
+
+def test_a_hook_that_comes_after(server: OAuth1Server) -> None:
+    """The service does what it is asked for; what becomes of its answer is the hook's affair."""
+
+    async def spoil(_: web.Request, response: web.Response) -> web.Response:
+        response.headers["X-Spoilt"] = "yes"
+        return response
+
+    hook = Hook(name="spoilt", after=spoil, when=lambda body: body == b"a=1")
+    server.fail("/oauth/request_token", hook)
+
+    async def main() -> list[Answer]:
+        url = "https://api.example/oauth/request_token"
+        form = "application/x-www-form-urlencoded"
+        async with server.session() as session:
+            return [
+                await send(session, "POST", url, {"Content-Type": form}, body)
+                for body in ("b=1", "a=1", "a=1")
+            ]
+
+    answers = run(main())
+    assert [None, "yes", None] == [answer.headers.get("X-Spoilt") for answer in answers]
+    assert [(401, ""), (401, "spoilt"), (401, "")] == [
+        (found.status, found.failure) for found in server.log
+    ]
 
 
 def test_huge(server: OAuth1Server) -> None:
