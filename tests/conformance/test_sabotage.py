@@ -12,6 +12,7 @@ from conformance.sabotage import (
     oauth2_answers,
     oauth2_logins,
     oauth2_requests,
+    secrets,
     static,
 )
 from conformance.saboteurs import Saboteur
@@ -28,7 +29,7 @@ proves_laws = pytest.mark.proves(
 MODULES = (
     *(static, base_strings, oauth1),
     *(oauth2_logins, oauth2_requests, oauth2_answers, assertions),
-    fence,
+    *(fence, secrets),
 )
 SABOTEURS: list[Saboteur] = [one for module in MODULES for one in module.SABOTEURS]
 BY_NAME = {law.name: law for law in LAWS}

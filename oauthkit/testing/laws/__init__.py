@@ -21,7 +21,7 @@ __all__ = ["LAWS", "STATIC_LAWS", "Law", "LawBrokenError", "Subject", "laws_for"
 _MODULES = (
     *("static", "base_string", "oauth1"),
     *("oauth2_authorization", "oauth2_callback", "oauth2_tokens", "oauth2_answers", "assertion"),
-    "fence",
+    *("fence", "secrets"),
 )
 
 STATIC_LAWS: tuple[Law, ...] = laws_in(static.__name__)
