@@ -41,8 +41,10 @@ class AsyncAssertionClient(Client):
     ``connect()`` makes one from a provider. Made directly, it takes the session first; without
     *origins*, the origin of each URL that its caller passes counts as declared for that call.
 
-    *issuer*, *subject* and *audience* are the ``iss``, ``sub`` and ``aud`` of the assertion (RFC
-    7523 §3), *claims* what else it holds, *header* its JOSE header (``alg``, ``kid``), *key* the
+    *token_url* (or *token_endpoint*), *issuer* and *key* are required. *issuer*, *subject* and
+    *audience* are the ``iss``, ``sub`` and ``aud`` of the assertion (RFC 7523 §3): without
+    *subject* there is no ``sub``, and ``aud`` is the token endpoint unless said otherwise. *claims*
+    is what else it holds, *header* its JOSE header (``alg``, ``kid``), *key* the
     private key in PEM; *alg* is RS256, PS256, ES256 or EdDSA. *expires_in* (seconds) is the
     assertion's lifetime. *scope* goes along in the form (RFC 7521 §4.1). The other options are
     those of ``AsyncOAuth2Client``.
