@@ -194,6 +194,10 @@ def test_service_account() -> None:
             assert all(found.ok for found in sim.log)
             assert 4 == len(sim.requests("api"))
             assert BUCKET == sim.last.url
+            client.token = sim.issue("ann@example.com", "read")
+            async with client.get(BUCKET) as response:
+                answer = await response.json()
+            assert ("ann@example.com", "read") == (answer["user"], answer["scope"])
             with pytest.raises(ValueError, match="asks no user"):
                 sim.authorize("https://accounts.google.com/")
 

@@ -237,6 +237,7 @@ def test_an_assertion_from_the_future() -> None:
         async with simulate(KEYFILE, clock=NOW, skew=-60) as sim:
             with pytest.raises(OAuthError, match="iat is in the future"):
                 await bucket(sim.connect())
+            assert -60 == sim.skew
             sim.skew = 7200
             with pytest.raises(OAuthError, match="exp is over"):
                 await bucket(sim.connect())
