@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import pytest
+
 from oauthkit.testing import ProviderSuite
 from oauthkit_providers.generic import provider as generic
 from oauthkit_providers.google_service_account import provider as google_service_account
+
+pytestmark = pytest.mark.proves(
+    "Providers and credentials",
+    "the first-party providers keep the laws",
+    rfc=None,
+    judge="none but ours",
+)
 
 SETTINGS: dict[str, Any] = {
     "grant_type": "authorization_code",

@@ -43,6 +43,15 @@ def playing() -> Iterator[tuple[Judge, LoopbackServer]]:
 
 
 # A dozen requests each: what fails is small, and making it smaller would take minutes.
+@pytest.mark.proves(
+    "OAuth 2",
+    "client authentication: basic, post, none",
+    rfc="RFC 6749 §2.3, §5.2",
+    judge="oauthlib",
+)
+@pytest.mark.proves(
+    "OAuth 2", "token requests", rfc="RFC 6749 §4, §6; RFC 7523 §2", judge="oauthlib"
+)
 @settings(max_examples=60, phases=[Phase.explicit, Phase.generate])
 @given(st.sampled_from(METHODS), _texts, _texts, _scopes, _texts, _texts)
 def test_round_trip(
