@@ -11,11 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 from hypothesis import strategies as st
 
 from oauthkit import (
+    AssertionCredentials,
     AssertionProvider,
     AuthorizationRequest,
     OAuth2Provider,
     OAuthKitError,
     Provider,
+    Token,
     connect,
 )
 from oauthkit.testing.laws.played import NOW, Played
@@ -30,6 +32,7 @@ __all__ = [
     "authorize",
     "begin",
     "extras",
+    "fetch",
     "form_of",
     "give_tokens",
     "overrides",
@@ -77,9 +80,8 @@ def visible_text(*, max_size: int = 8) -> st.SearchStrategy[str]:
 
 def extras() -> st.SearchStrategy[dict[str, str]]:
     """Draw parameters that a caller adds; none has the name of one that is there already."""
-    return st.dictionaries(
-        unicode_text(max_size=4).map("x{}".format), unicode_text(min_size=1), max_size=2
-    )
+    values = st.one_of(st.sampled_from(["a", " ", "+", "%20", "é"]), unicode_text(min_size=1))
+    return st.dictionaries(unicode_text(max_size=4).map("x{}".format), values, max_size=2)
 
 
 def begin(provider: Provider[Any], **options: Any) -> Any:
@@ -113,6 +115,21 @@ def give_tokens(played: Played, **members: object) -> None:
     answer = json.dumps({"access_token": "t", **members})
     kind = {"Content-Type": "application/json"}
     played.server.respond(played.server.token_path, 200, kind, answer)
+
+
+def fetch(played: Played) -> Coroutine[Any, Any, Token]:
+    """Let a client ask for a token, by the first grant type that is declared."""
+    provider = played.provider
+    creds: Any = played.server.creds
+    if isinstance(provider, AssertionProvider):
+        creds = AssertionCredentials(**creds)
+    client = played.connect(creds)
+    work: Coroutine[Any, Any, Token]
+    if provider.grant_types[0] == "authorization_code":
+        work = client.fetch_token(code="code", request=client.create_authorization_url())
+    else:
+        work = client.fetch_token()
+    return work
 
 
 def ask(subject: Subject, played: Played, work: Coroutine[Any, Any, object]) -> Exchange:

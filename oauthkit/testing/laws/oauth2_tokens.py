@@ -106,7 +106,6 @@ def token_request_holds_what_was_asked(subject: Subject) -> None:
 
         subject.for_all(
             check,
-            examples=subject.examples // 2,
             kind=st.sampled_from(_kinds(provider)),
             text=visible_text(),
             scope=strategies.scopes(separator=separator),

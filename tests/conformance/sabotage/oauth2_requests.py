@@ -12,7 +12,7 @@ from oauthkit import OAuth2Provider
 
 Form = Mapping[str, str]
 
-# What the service's JSON API would be asked for, which is no form.
+# What the service's page on codes lists.
 _DOCUMENTED = ("grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret")
 
 
