@@ -1,4 +1,4 @@
-"""The `oauthkit` command: see it work, see what is installed."""
+"""The `oauthkit` command: see it work, see what is installed, see what is wrong with it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ OAuth for asyncio, on aiohttp. Providers are plugins.
 commands:
   demo        log a user in and make signed calls, and see each request
   providers   list what is installed, and what is wrong with the others
+  check       say what is wrong with a declaration, and how to mend it
 
 New here? `oauthkit demo` needs no account and stays on this machine;
 `oauthkit demo --source` is the code of it.
@@ -32,6 +33,11 @@ a moment. Secrets are shown as ***. Exit status 1 as soon as one check fails.
 _PROVIDERS = """\
 List the installed providers, by the names that connect() takes, with those that
 cannot be used and why. Exit status 0 either way.
+"""
+_CHECK = """\
+Try the laws that look at a declaration alone: on the provider of that name, or
+on each that a Python file holds (the file is run). Nothing is sent. Exit status
+1 where a law is broken, 2 where there is nothing to check.
 """
 
 
@@ -70,6 +76,10 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         from oauthkit.cli import providers
 
         return providers.run(as_document=arguments.json)
+    if arguments.command == "check":
+        from oauthkit.cli import check
+
+        return check.run(arguments.target, as_document=arguments.json)
     parser.print_help()
     return 0
 
@@ -103,6 +113,14 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     providers.add_argument("--json", action="store_true", help="print one JSON document")
+    check = commands.add_parser(
+        "check",
+        description=_CHECK,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    check.add_argument("target", metavar="NAME | FILE", help="a provider's name, or a file")
+    check.add_argument("--json", action="store_true", help="print one JSON document")
     demo.set_defaults(source=False)
     return parser
 

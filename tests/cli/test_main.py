@@ -77,11 +77,11 @@ def test_module() -> None:
     )
     assert done.stdout.startswith("usage: oauthkit ")
     assert "`oauthkit demo`" in done.stdout
-    for command in ("demo", "providers"):
+    for command in ("demo", "providers", "check"):
         assert re.search(rf"^  {command} +\w", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["demo", "providers"])
+@pytest.mark.parametrize("command", ["demo", "providers", "check"])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command has its help."""
     with pytest.raises(SystemExit) as ended:
