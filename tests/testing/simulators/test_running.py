@@ -12,7 +12,7 @@ import pytest
 from oauthkit import connect
 from oauthkit.testing import simulate
 from oauthkit.testing.servers import session
-from support import run
+from support import fresh, run
 from testing.simulators.examples import KEYFILE, acme, bucket, status_of
 
 proves_loopback = pytest.mark.proves(
@@ -49,6 +49,47 @@ def test_nothing_leaves_the_machine() -> None:
             assert [] == sim.log
 
     run(main())
+
+
+# Every address that this interpreter looks up or connects to (PEP 578).
+AUDITED = """
+import asyncio, sys
+SEEN = []
+def hear(event, args):
+    if event in ("socket.connect", "socket.sendto"):
+        SEEN.append(args[1])
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        SEEN.append(args[0])
+sys.addaudithook(hear)
+
+from oauthkit import OAuthKitError
+from oauthkit.testing import failures, simulate
+
+async def main():
+    urls = ["/", "https://example.com/", "http://192.0.2.1/", "https://storage.googleapis.com/b"]
+    for name in ("twitter", "generic", "google-service-account"):
+        async with simulate(name) as sim:
+            sim.server.redirect("/", 302, "https://example.com/")
+            client = sim.connect(origins=["https://example.com"])
+            for url in urls:
+                for call in (client, sim.session):
+                    try:
+                        await call.get(url)
+                    except (OSError, OAuthKitError, ValueError):
+                        pass
+        print(name, len(sim.log) > 0)
+
+asyncio.run(main())
+print({seen[0] if isinstance(seen, tuple) else seen for seen in SEEN}, len(SEEN) > 3)
+"""
+
+
+@proves_loopback
+def test_the_interpreter_says_so_too() -> None:
+    """Python's own audit hears of no address but the loopback's, and of no name looked up."""
+    told = fresh(AUDITED).splitlines()
+    assert ["twitter True", "generic True", "google-service-account True"] == told[:-1]
+    assert "{'127.0.0.1'} True" == told[-1]
 
 
 @proves_loopback
