@@ -28,7 +28,7 @@ from oauthkit.credentials import OAuth1Credentials, check_credentials
 from oauthkit.errors import ConfigurationError, RequestError
 from oauthkit.protocol.oauth1 import Placement, SignatureMethod, encode_form, generate_nonce
 from oauthkit.protocol.token import Token, oauth1_token
-from oauthkit.tokens.grants import PLAIN, Slot
+from oauthkit.tokens.grants import PLAIN, Landing
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
 from oauthkit.tokens.stores import GrantKey, TokenStore
@@ -340,7 +340,8 @@ class AsyncOAuth1Client(Client):
         *url* defaults to the provider's ``token_endpoint``, *verifier* to the one of the callback.
         A caller that is cancelled meanwhile loses nothing: the token is kept. Raises RequestError
         where request token or verifier are missing, OAuthError where the server refuses or answers
-        with no token, UnreachableError where it does not answer; the request token stays.
+        with no token, UnreachableError where it does not answer; the request token stays. What the
+        store raises comes with a note: the token is stored before the next request is signed.
         """
         target = self._protocol_url(url, "token_endpoint")
         temporary = self.token
@@ -359,15 +360,14 @@ class AsyncOAuth1Client(Client):
         grant = self._the_grant
         since = grant.start()
 
-        async def exchange() -> tuple[Slot, Token]:
+        async def fly() -> Landing:
             token = await flow.fetch_access_token(target, temporary, verifier=known, extra=extra)
             # In the flight: a caller that has gone away meanwhile finds the new token here, too.
             if self._temporary is temporary:
                 self._temporary = None
-            kept = await grant.keep(PLAIN, token, fresh=True, since=since, deadline=self._deadline)
-            return PLAIN, kept
+            return await grant.save_login(PLAIN, token, since, self._deadline)
 
-        return await grant.complete(exchange)
+        return await grant.land(fly())
 
     def _flow(self) -> OAuth1Flow:
         from oauthkit.clients.oauth1_flow import OAuth1Flow, OAuth1Rules

@@ -69,10 +69,13 @@ class StoredSource:
         grant = self.grant
         while True:
             token = grant.tokens.get(self.slot)
-            if token is not None and not _same(token, rejected) and self._is_good(token):
-                return token
-            if self.exchange is None and grant.known and rejected is None:
-                return token or NO_TOKEN
+            # A login whose token could not be stored: what was there before has had its time.
+            outdated = grant.unsaved and any(news.fresh for news in grant.unsaved)
+            if not outdated:
+                if token is not None and not _same(token, rejected) and self._is_good(token):
+                    return token
+                if self.exchange is None and grant.known and rejected is None:
+                    return token or NO_TOKEN
             if rejected is not None and self._is_final(rejected):
                 raise NothingNewError(
                     "the token was refused, and so was the one before: it is not renewed again",
