@@ -1,4 +1,4 @@
-"""A declared service that is played on loopback, for as long as a law is tried on it."""
+"""A declared service that is simulated for as long as a law is tried on it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,37 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import ClientSession
 
-from oauthkit import AssertionProvider, OAuth1Provider, OAuth2Provider, Provider, connect
-from oauthkit.testing.servers import AssertionServer, OAuth1Server, OAuth2Server
+from oauthkit import AssertionProvider, OAuth2Provider, Provider, connect
+from oauthkit.testing.simulators import simulate
 
-__all__ = ["Played"]
+__all__ = ["NOW", "Played"]
 
 T = TypeVar("T")
 
 NOW = 1_700_000_000.0
+"""Where the clock starts, in seconds since the epoch; it stands still."""
 
 
 class Played:
     """
     The service, an event loop, and a session that reaches nothing else.
 
-    *server* is the embedded server that plays it, *now* the seconds since the epoch that both it
-    and the clients go by.
+    *server* is the embedded server that plays it; *options* are the server's.
     """
 
     def __init__(self, provider: Provider[Any], **options: Any) -> None:
+        if isinstance(provider, AssertionProvider):
+            options.setdefault("subjects", None)  # it may act for any user
         self.provider = provider
-        self.now = NOW
-        self.server: Any = _server_of(provider, clock=lambda: self.now, **options)
+        self.simulation = simulate(provider, clock=NOW, **options)
+        self.server: Any = self.simulation.server
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Start the service and the loop."""
-        self._stack.enter_context(self.server)
         self._runner = self._stack.enter_context(asyncio.Runner())
+        self.run(self.simulation.__aenter__())
+        self._stack.callback(lambda: self.run(self.simulation.__aexit__(None, None, None)))
         self.session: ClientSession = self.run(self._open())
         return self
 
@@ -48,12 +51,19 @@ class Played:
         traceback: TracebackType | None,
     ) -> None:
         """End both."""
-        self.run(self.session.close())
         self._stack.close()
 
     async def _open(self) -> ClientSession:
-        session: ClientSession = self.server.session()
-        return session
+        return self.simulation.session
+
+    @property
+    def now(self) -> float:
+        """The seconds since the epoch that service and clients go by."""
+        return self.simulation.clock()
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self.simulation.clock.advance(seconds - self.now)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run *work* to its end on the one loop."""
@@ -61,31 +71,22 @@ class Played:
 
     def connect(self, creds: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """
-        Make a client of the declaration; *creds* default to the server's, with their token.
+        Make a client of the declaration; *creds* default to the service's.
 
-        A user's password, or a refresh token, is added where the grant needs one.
+        With OAuth 1.0a they hold a token; with OAuth 2 none, but what a user has given the client
+        where the grant needs it: a password (RFC 6749 §4.3), a refresh token (§6).
         """
-        given = self.server.creds if creds is None else creds
+        given = self.simulation.creds if creds is None else creds
         if isinstance(self.provider, OAuth2Provider):
-            given = {**self._held(options.get("grant_type")), **given}
-        settings: dict[str, Any] = {"session": self.session, "clock": lambda: self.now, **options}
-        return connect(self.provider, given, **settings)
+            held = self._held(options.get("grant_type"))
+            given = {**held, **(self.server.creds if creds is None else creds)}
+        settings: dict[str, Any] = {"session": self.session, "clock": self.simulation.clock}
+        return connect(self.provider, given, **{**settings, **options})
 
     def _held(self, grant_type: str | None) -> dict[str, str]:
-        """Return what the user of an OAuth 2 grant has given to the client (RFC 6749 §4.3, §6)."""
         kind = grant_type or self.provider.grant_types[0]
         if kind == "password":
             return {"username": "alice", "password": self.server.users["alice"]}
         if kind == "refresh_token":
             return {"refresh_token": self.server.issue()["refresh_token"]}
         return {}
-
-
-def _server_of(provider: Provider[Any], **options: Any) -> Any:
-    if isinstance(provider, OAuth1Provider):
-        return OAuth1Server.for_provider(provider, **options)
-    if isinstance(provider, OAuth2Provider):
-        return OAuth2Server.for_provider(provider, **options)
-    if isinstance(provider, AssertionProvider):
-        return AssertionServer.for_provider(provider, subjects=None, **options)
-    raise TypeError(f"nothing plays the service of a {type(provider).__name__}")
