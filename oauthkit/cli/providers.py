@@ -16,7 +16,7 @@ __all__ = ["run"]
 _NONE = """\
 No provider is installed.
 A package installs one by declaring it in the entry-point group
-"oauthkit.providers"; README, "A provider of your own", has the ten lines."""
+"oauthkit.providers"; README, "A provider of your own", shows how."""
 
 
 def run(*, as_document: bool) -> int:

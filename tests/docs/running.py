@@ -20,8 +20,10 @@ import attrs
 from docs.pages import Block, blocks
 from docs.world import World
 from oauthkit import OAuthKitError
+from oauthkit.testing import LawBrokenError, ProviderSuite
 
 _TURNS = 20
+_EXAMPLES = 3
 
 
 class _Heard(io.StringIO):
@@ -47,9 +49,10 @@ class Page:
     One page being run.
 
     A block that awaits outside of a function runs as in ``python -m asyncio``, all of a page in one
-    loop. A block that defines ``main()`` and does not run it, or tests, is run as its reader would
-    run it, by pytest where a test asks for a fixture; one that defines an ``app`` is served, and somebody logs in. A block of text right after
-    one of Python is what that prints, or the error that it ends with. ``export`` lines are obeyed.
+    loop. A block that defines ``main()`` and does not run it, tests or suites, is run as its reader
+    would run it, by pytest where a test asks for a fixture; one that defines an ``app`` is served,
+    and somebody logs in. A block of text right after one of Python is what that prints, or the
+    error that it ends with. ``export`` lines are obeyed.
     """
 
     name: str
@@ -79,7 +82,7 @@ class Page:
         with redirect_stdout(heard):
             try:
                 self._execute(block, runner)
-            except OAuthKitError as error:
+            except (OAuthKitError, LawBrokenError) as error:
                 if shown is None:
                     raise
                 print(f"{type(error).__name__}: {error}")
@@ -97,6 +100,8 @@ class Page:
         for name in _bound(text):
             if name.startswith("test_"):
                 self.namespace[name]()
+            elif name.startswith("Test"):
+                _run_suite(self.namespace[name])
             elif name == "main" and "asyncio.run(" not in text:
                 self._await(self.namespace[name](), runner)
             elif name == "app":
@@ -130,12 +135,24 @@ def _run_pytest(text: str) -> None:
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
+def _run_suite(suite: type[ProviderSuite]) -> None:
+    """Run the tests of a suite, with few examples: the kit's own tests draw more."""
+    suite.examples = _EXAMPLES
+    for name in dir(suite):
+        if name.startswith("test_"):
+            getattr(suite(), name)()
+
+
 def _bound(text: str) -> list[str]:
     """Return the names that functions and assignments of a block bind, in order."""
     names: list[str] = []
     for node in ast.parse(text).body:
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 names.append(name)
             case ast.Assign(targets=[ast.Name(id=name)]):
                 names.append(name)

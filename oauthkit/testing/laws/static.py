@@ -164,7 +164,7 @@ def hosts_are_full_names(subject: Subject) -> None:
 
 @law("oauthkit", static=True)
 def urls_are_filled_in(subject: Subject) -> None:
-    """No declared URL has a placeholder in it, such as {tenant} or <your-domain>."""
+    """No declared URL has a placeholder in it, such as {tenant} or YOUR-DOMAIN."""
     provider = subject.provider
     _require_none(
         subject,
