@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from hypothesis import strategies as st
+from yarl import URL
 
 from oauthkit import (
     AssertionCredentials,
     AssertionProvider,
-    AuthorizationRequest,
     OAuth2Provider,
     OAuthKitError,
     Provider,
@@ -23,13 +23,12 @@ from oauthkit import (
 from oauthkit.testing.laws.played import NOW, Played
 from oauthkit.testing.laws.subject import Subject
 from oauthkit.testing.servers import Exchange
-from oauthkit.testing.strategies import unicode_text
+from oauthkit.testing.strategies import unicode_text, urls
 
 __all__ = [
     "CLIENT",
     "Pairs",
     "ask",
-    "authorize",
     "begin",
     "extras",
     "fetch",
@@ -38,9 +37,11 @@ __all__ = [
     "overrides",
     "query_of",
     "reads_answers",
+    "redirect_uris",
     "require_exactly",
     "sends_users",
     "visible_text",
+    "visit",
 ]
 
 Pairs = list[tuple[str, str]]
@@ -84,6 +85,12 @@ def extras() -> st.SearchStrategy[dict[str, str]]:
     return st.dictionaries(unicode_text(max_size=4).map("x{}".format), values, max_size=2)
 
 
+def redirect_uris() -> st.SearchStrategy[str]:
+    """Draw where a user may come back to (RFC 6749 §3.1.2): of a web site, or an app."""
+    of_apps = ["com.example.app:/back?x=y", "http://127.0.0.1:8080/", "urn:ietf:wg:oauth:2.0:oob"]
+    return st.one_of(urls(), st.sampled_from(of_apps))
+
+
 def begin(provider: Provider[Any], **options: Any) -> Any:
     """Make a client that need not reach anything: for what is asked for in the browser."""
     creds = {"client_id": CLIENT}
@@ -94,15 +101,21 @@ def begin(provider: Provider[Any], **options: Any) -> Any:
     return connect(provider, creds, clock=lambda: NOW, **options)
 
 
-def authorize(provider: Provider[Any], **options: Any) -> AuthorizationRequest:
-    """Make one authorization request."""
-    made: AuthorizationRequest = begin(provider).create_authorization_url(**options)
-    return made
-
-
 def query_of(url: str) -> Pairs:
     """Take the query of *url* apart (RFC 6749 appendix B)."""
     return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+
+
+def visit(played: Played, url: str) -> Exchange:
+    """Go to *url* as a browser does, and return the request as it arrived."""
+
+    async def go() -> None:
+        async with played.session.get(URL(url, encoded=True), allow_redirects=False):
+            pass
+
+    played.run(go())
+    arrived: Exchange = played.server.log[-1]
+    return arrived
 
 
 def form_of(exchange: Exchange) -> Pairs:

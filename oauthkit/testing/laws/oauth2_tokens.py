@@ -24,6 +24,7 @@ from oauthkit.testing.laws.oauth2_messages import (
     give_tokens,
     overrides,
     query_of,
+    redirect_uris,
     require_exactly,
     sends_users,
     visible_text,
@@ -170,7 +171,7 @@ def redirect_uri_is_sent_again_with_the_code(subject: Subject) -> None:
             told = f"it is {dict(sent).get('redirect_uri')!r}, and was {first!r}"
             subject.require(first in [value for _, value in sent], told)
 
-        subject.for_all(check, examples=subject.examples // 3, redirect_uri=strategies.urls())
+        subject.for_all(check, examples=subject.examples // 3, redirect_uri=redirect_uris())
 
 
 def _basic(exchange: Exchange, *, raw: bool) -> tuple[str, str] | None:
