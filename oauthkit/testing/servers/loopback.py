@@ -91,8 +91,9 @@ class LoopbackResolver(AbstractResolver):
 
 
 def host_names(hosts: Iterable[str]) -> tuple[str, ...]:
-    """Bring *hosts* to lower case, each once."""
-    return tuple(dict.fromkeys(host.lower() for host in hosts))
+    """Bring *hosts* to lower case and to ASCII, as they are looked up and certified, each once."""
+    lower = (host.lower() for host in hosts)
+    return tuple(dict.fromkeys(h if h.isascii() else h.encode("idna").decode() for h in lower))
 
 
 def _loopback_socket(address: tuple[Any, ...]) -> socket.socket:

@@ -226,8 +226,24 @@ def test_a_client_that_leaves_during_the_handshake() -> None:
 
 def test_startup_faults_reach_the_caller() -> None:
     """A fault in the thread is raised by start."""
-    with pytest.raises(ValueError, match="A-label"), server("\u00e9.example"):
+
+    def broken() -> web.Application:
+        raise ValueError("no application today")
+
+    with pytest.raises(ValueError, match="today"), LoopbackServer(app=broken, hosts=["a.example"]):
         pass
+
+
+def test_a_name_that_is_not_ascii() -> None:
+    """It is played under the name that goes on the wire (RFC 5891 §4.4)."""
+    with server("B\u00dccher.example", "*.b\u00fccher.example") as playing:
+        assert ("xn--bcher-kva.example", "*.xn--bcher-kva.example") == playing.hosts
+
+        async def main() -> str:
+            async with playing.session() as opened:
+                return await read(opened, "https://b\u00fccher.example")
+
+        assert "https xn--bcher-kva.example" == run(main())
 
 
 def test_certificates() -> None:
