@@ -66,6 +66,7 @@ class ProviderSuite:
 
 def _as_test(law: Law, provider: Provider[Any]) -> Callable[[ProviderSuite], None]:
     def test(self: ProviderSuite) -> None:
+        __tracebackhide__ = True
         reason = self.departures.get(law.name)
         try:
             Subject(law, provider, examples=self.examples).try_law()

@@ -43,6 +43,8 @@ class Subject:
 
     def try_law(self) -> None:
         """Try to refute the law; raises LawBrokenError with the smallest example found."""
+        # For pytest: what is wrong is in the message, not here.
+        __tracebackhide__ = True
         try:
             self.law.refute(self)
         except LawBrokenError as error:

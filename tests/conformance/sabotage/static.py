@@ -173,6 +173,16 @@ SABOTEURS = [
         declare(MistypedEndpoint, token_endpoint="https://login.sabotagde.example/token"),
     ),
     Saboteur(
+        "endpoints_are_at_home",
+        declare(
+            MistypedEndpoint,
+            documentation="https://sabotaged.co.uk/api",
+            authorization_endpoint="https://login.sabotaged.co.uk/authorize",
+            token_endpoint="https://login.sabotagde.co.uk/token",
+            api_base="https://api.sabotaged.co.uk/",
+        ),
+    ),
+    Saboteur(
         "origins_are_at_home",
         declare(MistypedOrigin, origins=("https://upload.sabotaged.exmaple",)),
     ),
