@@ -128,6 +128,17 @@ def lowest(session: nox.Session) -> None:
     session.install("--force-reinstall", "--no-deps", str(built()))
     session.log(f"lowest: {' '.join(bounds)}")
     run_tests(session)
+    # The extra's own bounds are for strangers' tests: the laws, without this project's pytest
+    # configuration, which asks for a newer pytest than they do.
+    extra = lower_bounds("testing")
+    session.install(*bounds, *extra)
+    session.log(f"lowest: {' '.join(extra)}")
+    run_tests(
+        session,
+        "pytest", "-c", os.devnull, "--rootdir", str(ROOT), "-W", "error",
+        "-p", "no:cacheprovider", "--import-mode=importlib", "-o", f"pythonpath={ROOT / 'tests'}",
+        str(ROOT / "tests" / "conformance"),
+    )  # fmt: skip
 
 
 @nox.session(requires=["wheel"])
@@ -206,6 +217,10 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
     install_runtime(session)
+    # The reference imports what it documents: fixtures and laws as well.
+    session.install(
+        "-c", str(CONSTRAINTS), *PYPROJECT["project"]["optional-dependencies"]["testing"]
+    )
     session.install("--force-reinstall", "--no-deps", str(built()))
     target = Path(session.create_tmp()) / "html"
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", str(target))
@@ -291,10 +306,11 @@ def built() -> Path:
     return path
 
 
-def lower_bounds() -> list[str]:
-    """Return each dependency pinned to its lower bound, as far as its marker holds here."""
+def lower_bounds(extra: str | None = None) -> list[str]:
+    """Return each dependency (of an *extra*) at its lower bound, as far as its marker holds."""
     bounds: list[str] = []
-    for text in PYPROJECT["project"]["dependencies"]:
+    project = PYPROJECT["project"]
+    for text in project["optional-dependencies"][extra] if extra else project["dependencies"]:
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate():
             (lower,) = (one.version for one in requirement.specifier if one.operator == ">=")
