@@ -45,12 +45,12 @@ _HOSTS: tuple[Callable[[str], str], ...] = (
     lambda host: host.replace(".", "-", 1),
     lambda host: host[1:],
     lambda _: _STRANGER,
+    lambda host: f"{host}@{_STRANGER}",
 )
 # As they are written; none of them is for a certificate or a resolver.
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
     str.upper,
     lambda host: f"{host}.",
-    lambda host: f"{host}@{_STRANGER}",
     lambda host: f"{_STRANGER}@{host}",
     lambda host: f"evil.evil.{host}",
 )
