@@ -96,6 +96,8 @@ def pytest_alone(
 ) -> subprocess.CompletedProcess[str]:
     """Run a file of somebody's, in a folder with no settings, with pytest and nothing else."""
     (folder / "test_it.py").write_text(text, encoding="utf-8")
+    # Or pytest would take the settings of whatever project the folder lies below.
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return subprocess.run(
         [
