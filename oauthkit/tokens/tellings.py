@@ -51,9 +51,10 @@ class Tellings:
         task raises UnreachableError. What the hook raises, the task raises.
         """
         loop = asyncio.get_running_loop()
-        telling = self._tell(notify, token, before, deadline)
-        task = loop.create_task(telling, context=Context())
         self._pending = [one for one in self._pending if one.get_loop() is loop]
+        # With asyncio.eager_task_factory it runs at once, before it is among those that wait.
+        telling = self._tell(notify, token, before, deadline, list(self._pending))
+        task = loop.create_task(telling, context=Context())
         self._pending.append(task)
         _IN_PROGRESS.add(task)
         task.add_done_callback(self._told)
@@ -73,12 +74,16 @@ class Tellings:
         return True
 
     async def _tell(
-        self, notify: Notify, token: Token, before: Token | None, deadline: float | None
+        self,
+        notify: Notify,
+        token: Token,
+        before: Token | None,
+        deadline: float | None,
+        earlier: list[asyncio.Task[None]],
     ) -> None:
-        mine = asyncio.current_task()
-        while (first := self._pending[0]) is not mine:
-            await asyncio.wait([first])
-        del first, mine  # a task holds what it raises, which holds this frame
+        if earlier:
+            await asyncio.wait(earlier)
+        del earlier  # a task holds what it raises, which holds this frame
         mark = self._mark = object()
         _TELLING.set(mark)  # in this task's own context, and in those of its tasks
         what = "the new token is kept, but update_token did not return"

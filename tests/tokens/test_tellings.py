@@ -87,6 +87,28 @@ def test_explicit_and_automatic_renewals() -> None:
     run(main())
 
 
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="Python 3.12 brought it")
+@pytest.mark.parametrize("slow", [False, True])
+def test_eager_tasks(*, slow: bool) -> None:
+    """A task that runs at once, as the loop's owner may want it, is told of in the same order."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(vars(asyncio)["eager_task_factory"])
+        hook = Hook()
+        if not slow:
+            hook.leave.set()
+        asked = source(opened(), notify=hook)
+        waiting = [asyncio.create_task(asked.token())]
+        waiting += [asyncio.create_task(renew(asked)) for _ in range(2)]
+        await turns()
+        hook.leave.set()
+        tokens = await asyncio.gather(*waiting)
+        assert ["t1", "t2", "t3"] == [token["access_token"] for token in tokens]
+        assert told("t1", "t2", "t3") == hook.events
+
+    run(main())
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_login_while_a_hook_is_slow(*, fails: bool) -> None:
     """Who keeps the new login himself is not overtaken by the hook of a token before it."""
