@@ -134,8 +134,8 @@ class Signing:
             if cause == "proof":
                 response.release()
                 continue
-            await _let_arrive(response, self.patience)
             try:
+                await _let_arrive(response, self.patience)
                 token = await source.token(rejected=token)
             except NothingNewError:
                 return response

@@ -20,7 +20,9 @@ LONG = "no " * 100_000
 
 
 @asynccontextmanager
-async def refusing(answer: Handler, exchange: Exchange) -> AsyncGenerator[aiohttp.ClientSession]:
+async def refusing(
+    answer: Handler, exchange: Exchange, patience: float = 0.02
+) -> AsyncGenerator[aiohttp.ClientSession]:
     """Run a resource that takes ``t2`` and gives *answer* to others; open a session that signs."""
 
     async def guard(request: web.Request) -> web.StreamResponse:
@@ -31,7 +33,7 @@ async def refusing(answer: Handler, exchange: Exchange) -> AsyncGenerator[aiohtt
     async with serving() as site:
         site.handlers["/x"] = guard
         middleware = signing(site, source(exchange))
-        middleware.patience = 0.02
+        middleware.patience = patience
         connector = aiohttp.TCPConnector(limit=1)
         async with aiohttp.ClientSession(
             site.origin, connector=connector, middlewares=[middleware]
@@ -67,6 +69,7 @@ class Slow:
     def __init__(self, *pieces: str) -> None:
         self.pieces = pieces
         self.go_on = asyncio.Event()
+        self.begun = asyncio.Event()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer."""
@@ -75,6 +78,7 @@ class Slow:
         await response.prepare(request)
         for piece in self.pieces[:-1]:
             await response.write(piece.encode())
+        self.begun.set()
         await self.go_on.wait()
         await response.write(self.pieces[-1].encode())
         return response
@@ -139,3 +143,31 @@ def test_failing_renewal() -> None:
                 assert "ok" == await response.text()
 
     run(main())
+
+
+def test_cancelled_while_it_is_waited_for() -> None:
+    """Nobody gets the answer: its connection is given up at once, not when somebody collects it."""
+
+    async def main() -> None:
+        slow = Slow("begun, ", "done")
+        async with refusing(slow, opened(), patience=60) as session:
+            begun = asyncio.create_task(_ask(session))
+            await slow.begun.wait()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not begun.done()
+            begun.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await begun
+            # There is one connection, and who holds the error holds the frames of the call.
+            assert caught.value.__traceback__ is not None
+            async with asyncio.timeout(5), session.get("/other") as response:
+                assert "ok" == await response.text()
+            slow.go_on.set()
+
+    run(main())
+
+
+async def _ask(session: aiohttp.ClientSession) -> int:
+    async with session.get("/x") as response:
+        return response.status
