@@ -238,7 +238,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
                     self._adopt(target)
                 members = {"refresh_token": spent, **members}
                 news = Unsaved(slot=slot, members=members, since=began, before=held)
-                grant.unsaved.append(news)
+                grant.hold(news)
                 return await grant.save(news, notify, deadline, seconds)
 
         return await grant.land(fly())

@@ -27,6 +27,8 @@ _NOT_STORED = "the new token is not stored yet: it will be, before another one i
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _GUARD = threading.Lock()
+# What could not be stored outlives the grant: else who comes next would spend what is stored again.
+_UNSAVED: WeakKeyDictionary[TokenStore, dict[GrantKey, list[Unsaved]]] = WeakKeyDictionary()
 
 
 def grant_of(store: TokenStore, key: GrantKey) -> Grant:
@@ -46,6 +48,11 @@ def grant_of(store: TokenStore, key: GrantKey) -> Grant:
         grant = grants.get(key)
         if grant is None:
             grant = grants[key] = Grant(store, key)
+            left = _UNSAVED.get(store, {}).get(key)
+            if left:
+                grant.unsaved = left
+                # What it began with was another's memory.
+                grant.generation = 1 + max(news.since.generation for news in left)
         return grant
 
 
@@ -127,6 +134,27 @@ class Grant:
     tellings: Tellings = attrs.field(factory=Tellings, init=False, repr=False)
     # The slot that the shared flight is for, while there is one.
     flying: Slot = attrs.field(default=PLAIN, init=False)
+
+    def hold(self, news: Unsaved) -> None:
+        """Note a token that is got and not stored yet; it outlives the grant, with the store."""
+        self.unsaved.append(news)
+        with _GUARD:
+            _UNSAVED.setdefault(self.store, {})[self.key] = self.unsaved
+
+    def _let_go(self, news: Unsaved) -> None:
+        """Forget what is stored now, and with a new grant what came of those before."""
+        later = self.unsaved[self.unsaved.index(news) + 1 :]
+        if news.fresh:  # the end of what came of older grants; later logins have their turn
+            self.unsaved[:] = [one for one in later if one.fresh]
+        else:
+            self.unsaved.remove(news)
+        if self.unsaved:
+            return
+        with _GUARD:
+            left = _UNSAVED.get(self.store, {})
+            left.pop(self.key, None)
+            if not left:
+                _UNSAVED.pop(self.store, None)
 
     def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
         """Put *token* into memory by hand; None clears all of them. The store is not touched."""
@@ -242,11 +270,7 @@ class Grant:
         with _not_stored():
             got = Token(news.members)
             token, is_kept = await self._keep(news.slot, got, news.fresh, news.since)
-        if news.fresh:  # the end of what came of older grants; later logins have their turn
-            later = self.unsaved[self.unsaved.index(news) + 1 :]
-            self.unsaved = [one for one in later if one.fresh]
-        else:
-            self.unsaved.remove(news)
+        self._let_go(news)
         if news.after_401 is not None and self.generation == news.since.generation:
             self.after_401[news.slot] = token, news.after_401
         telling = None
@@ -272,7 +296,7 @@ class Grant:
         *since* is what was in memory when it began, *seconds* are for the store and its lock.
         """
         news = Unsaved(slot=slot, members=members, since=since, fresh=True)
-        self.unsaved.append(news)
+        self.hold(news)
         what = f"{_NOT_STORED}: the token store, or its lock, did not answer"
         async with Deadline(seconds, type(self.store).__name__, what) as deadline:
             with _not_stored():

@@ -159,7 +159,7 @@ class StoredSource:
             news = await self._obtain(rejected)
             if isinstance(news, Landing):
                 return news
-            grant.unsaved.append(news)
+            grant.hold(news)
             return await grant.save(news, self.notify, deadline, seconds)
 
     async def _obtain(self, rejected: Token | None) -> Landing | Unsaved:

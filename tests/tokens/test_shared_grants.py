@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from oauthkit import ConfigurationError, GrantKey, MemoryStore, OAuthError, Token, UnreachableError
-from oauthkit.tokens.grants import PLAIN, Slot, grant_of
+from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
 from oauthkit.tokens.sources import StoredSource
 from support import run
-from tokens.grants import KEY, record, turns
+from tokens.grants import KEY, Exchange, opened, record, source, turns
 from tokens.stores import TestStore
 
 TOKEN = Token({"oauth_token": "t", "oauth_token_secret": "s"})
@@ -63,6 +63,64 @@ def test_grants_vanish_when_unused() -> None:
         assert left() is None
     finally:
         gc.enable()
+
+
+def test_what_could_not_be_stored_outlives_the_grant() -> None:
+    """Whoever has the next client of a store stores it, and spends nothing that is spent."""
+
+    async def fail(store: TestStore, exchange: Exchange) -> weakref.ref[Grant]:
+        store.refusals.append(OSError("disk"))
+        asked = source(exchange, store)
+        with pytest.raises(OSError, match="disk"):
+            await asked.token()
+        return weakref.ref(asked.grant)
+
+    async def main() -> None:
+        exchange, store = opened(), TestStore()
+        store.gate.set()
+        await store.inner.compare_and_swap(KEY, None, record({}, "r0"))
+        for _ in range(2):  # the second fails to store what the first could not
+            gone = await fail(store, exchange)
+            await turns()
+            assert gone() is None
+        asked = source(exchange, store)
+        token = await asked.token()
+        assert ("t1", ["r0"], []) == (token["access_token"], exchange.spent, asked.grant.unsaved)
+        found = await store.inner.load(KEY)
+        assert found is not None
+        assert ("r1", None) == (
+            found.refresh_token,
+            found.access_tokens[PLAIN].get("refresh_token"),
+        )
+        exchange.clock.now += 3600
+        left = weakref.ref(store)
+        gone = await fail(store, exchange)
+        await turns()
+        del asked, store
+        assert (None, None) == (gone(), left())
+
+    run(main())
+
+
+def test_what_could_not_be_stored_does_not_replace_what_is_set_by_hand() -> None:
+    """It is stored by the next client's flight, whose memory it was not got for."""
+
+    async def main() -> None:
+        exchange, store = opened(), TestStore(refusals=[OSError("disk")])
+        store.gate.set()
+        asked = source(exchange, store)
+        asked.grant.assign(Token({"refresh_token": "r-hand"}))
+        with pytest.raises(OSError, match="disk"):
+            await asked.token()
+        del asked
+        await turns()
+        asked = source(exchange, store)
+        mine = Token({"access_token": "mine", "refresh_token": "r-mine"})
+        asked.grant.assign(mine)
+        assert "t2" == (await asked.token(rejected=mine))["access_token"]
+        assert ["r-hand", "r-mine"] == exchange.spent
+
+    run(main())
 
 
 class Slots:
