@@ -30,6 +30,7 @@ def find_endpoint(
     """
     Return the URL of an endpoint: *url*, else *default*, else what *provider* declares as *field*.
 
+    It is in ASCII, as it goes on the wire (RFC 3987 §3.1, RFC 5891 §4.4).
     A *url* that is passed must be https (or loopback) and, with a provider, lie at the origin of
     one of its endpoints or at one of *origins*. Raises RequestError, of which ForeignOriginError
     is one kind.
@@ -42,7 +43,8 @@ def find_endpoint(
                 if provider is not None
                 else f"pass the URL of the {field}: this client was made without a provider"
             )
-        return found
+        # What goes on the wire is ASCII: the host of https://api.bücher.example is xn--….
+        return found if found.isascii() else str(URL(found))
     hosts = provider.plain_http_hosts if provider is not None else ()
     target, origin = read_url(url)
     try:

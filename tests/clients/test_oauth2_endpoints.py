@@ -57,6 +57,30 @@ def test_client_authentication(method: str, placement: str) -> None:
         assert in_form.get(placement, {"client_id"}) == names
 
 
+def test_a_host_of_another_script_is_asked_in_ascii() -> None:
+    """RFC 5891 §4.4: it is bücher.example where it is declared, and xn--… where it is sent."""
+    provider = declare(
+        "client_credentials",
+        authorization_endpoint="https://www.bücher.example/authorize?tenant=ä",
+        token_endpoint="https://login.bücher.example/token",
+        api_base="https://api.bücher.example/",
+    )
+    with OAuth2Server.for_provider(provider) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                client = connect(provider, server.creds, session=session)
+                await client.fetch_token()
+                url, _ = client.create_authorization_url(state="s")
+                assert url.startswith(
+                    "https://www.xn--bcher-kva.example/authorize?tenant=%C3%A4&response_type=code"
+                )
+
+        run(main())
+        (asked,) = server.exchanges("/token")
+        assert asked.header("Host") == "login.xn--bcher-kva.example"
+
+
 @pytest.mark.parametrize("placement", ["header", "body", "query"])
 def test_placements(placement: str) -> None:
     """RFC 6750 §2: the token is where the declaration says, and what it is put beside stays."""

@@ -99,6 +99,25 @@ class TestPlainChallenges(QuirkSuite):
     provider = declare(OAuth2Provider, code_challenge_method="plain", scope_separator="+")
 
 
+class TestCommaAndSpace(QuirkSuite):
+    """Scopes that are joined by more than one character."""
+
+    provider = declare(OAuth2Provider, scope_separator=", ")
+
+
+class TestAnotherScript(QuirkSuite):
+    """Hosts that go on the wire in another form than they are declared (RFC 5891 §4.4)."""
+
+    provider = OAuth2Provider(
+        name="books",
+        documentation="https://bücher.example/oauth",
+        authorization_endpoint="https://www.bücher.example/authorize",
+        token_endpoint="https://api.bücher.example/token",
+        api_base="https://api.bücher.example/v1/",
+        grant_types=["client_credentials", "authorization_code", "refresh_token"],
+    )
+
+
 class TestNamedIssuers(QuirkSuite):
     """Callbacks that all name their issuer."""
 

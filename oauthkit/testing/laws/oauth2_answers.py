@@ -186,7 +186,7 @@ def scopes_of_an_answer_are_read_as_text(subject: Subject) -> None:
         given = scope if as_list else separator.join(scope)
         found = _read(subject, {"access_token": "t", "scope": given}).get("scope")
         subject.require(isinstance(found, str), f"scope is {found!r}: no text")
-        words = re.split(f"[ ,]|{re.escape(separator)}", str(found))
+        words = re.split(f"{re.escape(separator)}|[ ,]", str(found))
         subject.require(words == scope, f"the scopes are {words}, expected {scope}")
 
     drawn = strategies.scopes(separator=separator)
