@@ -47,9 +47,15 @@ def run(target: str, *, as_document: bool) -> int:
 
     The exit status is 1 where something is wrong. Raises RegistryError for an unknown name.
     """
-    is_file = target.endswith(".py") or Path(target).is_file()
+    is_file = _is_path(target) or Path(target).is_file()
     if is_file and not Path(target).is_file():
-        print(f"oauthkit: there is no file {target!r}", file=sys.stderr)
+        is_folder = Path(target).is_dir()
+        said = (
+            f"{target!r} is a folder: name a file in it"
+            if is_folder
+            else f"there is no file {target!r}"
+        )
+        print(f"oauthkit: {said}", file=sys.stderr)
         return 2
     try:
         checked = _check_file(Path(target)) if is_file else [_check(default_registry().get(target))]
@@ -69,6 +75,11 @@ def run(target: str, *, as_document: bool) -> int:
             terminal.write(*_page(terminal, one))
         terminal.write("", *fill(_REST.split(), terminal.width, between=" "))
     return 1 if any(one.faults for one in checked) else 0
+
+
+def _is_path(target: str) -> bool:
+    """Tell a path from a provider's name, which is of letters, digits and hyphens."""
+    return target.endswith((".py", ".")) or bool({"/", "\\"} & {*target})
 
 
 def _check_file(path: Path) -> list[Checked]:

@@ -145,6 +145,12 @@ def test_nothing_to_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     """A file that is not there, or declares nothing, is no success."""
     assert 2 == main(["check", str(tmp_path / "nowhere.py")])
     assert "oauthkit: there is no file " in capsys.readouterr().err
+    assert 2 == main(["check", str(tmp_path / "nowhere")])
+    assert "oauthkit: there is no file " in capsys.readouterr().err
+    assert 2 == main(["check", str(tmp_path)])
+    assert "is a folder: name a file in it" in capsys.readouterr().err
+    assert 2 == main(["check", "."])
+    assert "'.' is a folder" in capsys.readouterr().err
     assert 2 == main(["check", write(tmp_path, "x = 1")])
     assert "declared.py holds no declaration" in capsys.readouterr().err
 

@@ -35,6 +35,7 @@ def status(
 
     With *error* the body is JSON, with ``error`` and ``error_description`` (RFC 6749, section 5.2).
     """
+    _check_status(code)
     fields = dict(headers or {})
     body = b""
     if error is not None:
@@ -46,6 +47,7 @@ def status(
 
 def html(code: int = 502, title: str = "Bad Gateway") -> Hook:
     """Answer with a page, as a gateway or a captive portal does: 200 is not unheard of."""
+    _check_status(code)
     page = f"<!doctype html><title>{escape(title)}</title><h1>{escape(title)}</h1>"
     fields = (("Content-Type", "text/html; charset=utf-8"),)
     return Hook(name="html", status=code, headers=fields, body=page.encode())
@@ -71,6 +73,8 @@ def dropped(octets: int | None = None) -> Hook:
 
     With *octets*, headers and as many octets of the body come before.
     """
+    if octets is not None and octets < 0:
+        raise ValueError(f"dropped({octets}): expected a number of octets, or none")
     return Hook(name="dropped", after=_cut(octets))
 
 
@@ -86,6 +90,21 @@ def rotated_and_lost() -> Hook:
 def is_refresh(body: bytes) -> bool:
     """Tell whether *body* is a request for a refresh (RFC 6749, section 6)."""
     return parse_qs(body).get(b"grant_type") == [b"refresh_token"]
+
+
+def check_failure(failure: object) -> None:
+    """Raise `TypeError` for what can take no answer's place."""
+    known = "a failure such as failures.status(503), or a handler"
+    for name in __all__:
+        if failure is globals()[name]:
+            raise TypeError(f"expected {known}: call it, failures.{name}(…)")
+    if not isinstance(failure, Hook) and not callable(failure):
+        raise TypeError(f"expected {known}, not {type(failure).__name__}")
+
+
+def _check_status(code: object) -> None:
+    if not isinstance(code, int) or not 200 <= code <= 999:
+        raise ValueError(f"status {code!r}: expected a number of three digits, from 200 on")
 
 
 def _cut(octets: int | None) -> After:

@@ -8,11 +8,11 @@ from typing import Any, Generic, Self, TypeVar
 
 import aiohttp
 
-from oauthkit import Client, Provider, connect
+from oauthkit import AuthorizationRequest, Client, Provider, connect
 from oauthkit.testing.servers import CertificateAuthority, Exchange, Hook
 from oauthkit.testing.servers.failures import Handler
 from oauthkit.testing.simulators.clock import Clock, ServiceClock
-from oauthkit.testing.simulators.failures import is_refresh
+from oauthkit.testing.simulators.failures import check_failure, is_refresh
 from oauthkit.testing.simulators.roles import Role
 from oauthkit.testing.simulators.sessions import Sessions
 
@@ -82,8 +82,7 @@ class Simulation(Generic[C_co, S_co]):
 
         It is closed at the end of ``async with``, or else when the loop ends.
         """
-        if not self._entered:
-            raise RuntimeError(f"{self!r} does not run: use `async with simulate(…) as sim:`")
+        self._require_running()
         return self._sessions.current()
 
     @property
@@ -135,13 +134,15 @@ class Simulation(Generic[C_co, S_co]):
         """
         Decide as *user* would at the authorization URL: give the URL that the browser is sent to.
 
-        Out of band (RFC 5849, section 2.1) it is the PIN. Raises `ValueError` for a URL that is not
+        *url* is what ``create_authorization_url()`` gave. Out of band (RFC 5849, section 2.1) what
+        comes back is the PIN. Raises `ValueError` for a URL that is not
         of this service, or that it does not redirect from.
         """
         decide = getattr(self._role.server, "authorize", None)
         if decide is None:
             raise ValueError(f"{self!r} asks no user: it has no authorization endpoint")
-        came_back: str = decide(str(url), approve=approve, user=user)
+        target = url.url if isinstance(url, AuthorizationRequest) else url
+        came_back: str = decide(str(target), approve=approve, user=user)
         return came_back
 
     def issue(self, user: str | None = "alice", scope: str | None = None) -> dict[str, Any]:
@@ -174,6 +175,7 @@ class Simulation(Generic[C_co, S_co]):
         (OAuth 2); or a path on any of the hosts, as ``/2/users/me``. Failures of one path wait for
         each other. `oauthkit.testing.simulators.failures` has some.
         """
+        check_failure(failure)
         refreshing = isinstance(failure, Hook) and failure.when is is_refresh
         if refreshing and "refresh_token" not in getattr(self._role.server, "grant_types", ()):
             raise ValueError(f"{self!r} has no refresh tokens to lose")
@@ -224,6 +226,7 @@ class Simulation(Generic[C_co, S_co]):
 
     def connector(self, **options: Any) -> aiohttp.TCPConnector:
         """Make a connector for a session of one's own, inside the running loop."""
+        self._require_running()
         made: aiohttp.TCPConnector = self._role.server.connector(**options)
         return made
 
@@ -262,6 +265,10 @@ class Simulation(Generic[C_co, S_co]):
             await self._sessions.leave()
         finally:
             self.__exit__(kind, error, traceback)
+
+    def _require_running(self) -> None:
+        if not self._entered:
+            raise RuntimeError(f"{self!r} does not run: use `async with simulate(…) as sim:`")
 
     def _path(self, where: str) -> str | None:
         """Give the path that *where* names; None is every path that is no endpoint."""

@@ -98,6 +98,11 @@ def simulate(
             f"provider is a name or a declaration (OAuth1Provider(…)), "
             f"not {type(provider).__name__}"
         )
+    if not (clock is None or isinstance(clock, (Clock, int, float))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(
+            "clock: expected the second since the epoch at which it stands still, a Clock, or None "
+            f"for the real time, not {type(clock).__name__}"
+        )
     own = clock if isinstance(clock, Clock) else Clock(clock)
     service_clock = ServiceClock(own, skew)
     role = cast_role(provider, {"clock": service_clock, **options})

@@ -19,7 +19,7 @@ from oauthkit import (
     RegistryError,
     default_registry,
 )
-from oauthkit.testing import Clock, simulate
+from oauthkit.testing import Clock, failures, simulate
 from support import fresh, run
 from testing.simulators.examples import BUCKET, KEYFILE, acme, log_in_oauth2, status_of
 
@@ -204,6 +204,59 @@ def test_clocks() -> None:
             Clock(wrong)
         with pytest.raises(ValueError, match="finite"):
             simulate(acme, skew=wrong)
+
+
+def test_what_is_no_clock() -> None:
+    """The function that connect() takes is none: the error says what is expected."""
+    wrong: Any = time.time
+    with pytest.raises(ConfigurationError, match=r"clock: .* a Clock, or None .*, not builtin"):
+        simulate(acme, clock=wrong)
+
+
+WRONG_FAILURES: list[tuple[Any, str]] = [
+    (503, r"such as failures\.status\(503\), .*, not int"),
+    (OSError(), "not OSError"),
+    (failures.status, r"call it, failures\.status\(…\)"),
+    (failures.rotated_and_lost, r"call it, failures\.rotated_and_lost\(…\)"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "told"), WRONG_FAILURES)
+def test_what_is_no_failure(wrong: Any, told: str) -> None:
+    """It is refused where it is injected, and not answered with a 500 that looks like one."""
+    with pytest.raises(TypeError, match=told):
+        simulate(acme).fail("api", wrong)
+
+
+@pytest.mark.parametrize("code", [99, 1000, "503"])
+def test_what_is_no_status(code: Any) -> None:
+    """No server can answer it."""
+    for failure in (failures.status, failures.html):
+        with pytest.raises(ValueError, match="three digits"):
+            failure(code)
+    with pytest.raises(ValueError, match=r"dropped\(-1\)"):
+        failures.dropped(-1)
+
+
+def test_nothing_runs_before_it_is_entered() -> None:
+    """What needs the service says how it is started."""
+    sim = simulate(acme)
+    for use in (sim.connect, sim.connector, lambda: sim.session):
+        with pytest.raises(RuntimeError, match="use `async with simulate"):
+            use()
+
+
+def test_a_login_goes_on_with_what_began_it() -> None:
+    """authorize() takes the request that OAuth 2 begins with, as it takes its URL."""
+
+    async def main() -> None:
+        async with simulate(OAuth2Provider(**LIBRARY)) as sim:
+            client = sim.connect(sim.client_creds, redirect_uri="https://app.example/callback")
+            asked = client.create_authorization_url()
+            await client.fetch_token(authorization_response=sim.authorize(asked))
+            assert 200 == await status_of(client)
+
+    run(main())
 
 
 def test_no_test_framework_is_loaded() -> None:
