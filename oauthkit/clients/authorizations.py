@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from oauthkit.clients.overrides import read_texts
 from oauthkit.errors import CallbackError
 from oauthkit.protocol.authorization_request import AuthorizationRequest
 from oauthkit.protocol.responses import (
@@ -74,7 +75,7 @@ class Authorizations:
 
         Raises CallbackError, see ``parse_authorization_response``; the request stays good then.
         """
-        values = self.read_callback(url)
+        values = read_texts(self.whose, "read_callback", self.read_callback(url))
         expected = request.state if request is not None else state
         if expected is None:
             expected = self.expect(values.get("state"))

@@ -15,6 +15,7 @@ from oauthkit.clients.options import (
     check_choice,
     check_redirect_uri,
 )
+from oauthkit.clients.overrides import read_texts
 from oauthkit.errors import CallbackError, RequestError
 from oauthkit.protocol import grants, pkce
 from oauthkit.protocol.authorization_request import (
@@ -115,12 +116,13 @@ class AsyncOAuth2Client(OAuth2Wiring):
         query.update(params)
         if provider is not None:
             given = {name: value for name, value in query.items() if value}
-            query = dict(provider.prepare_authorization(given))
+            prepared = provider.prepare_authorization(given)
+            query = read_texts(provider.name, "prepare_authorization", prepared, given)
         request = AuthorizationRequest(
             url=build_authorization_url(target, query),
             state=state,
             code_verifier=code_verifier,
-            redirect_uri=redirect_uri,
+            redirect_uri=query.get("redirect_uri") or redirect_uri,  # the same as was sent there
             issuer=provider.issuer if provider is not None else None,
         )
         self._pending.remember(request)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from math import isnan
+from typing import Any, Protocol, cast
 
 import attrs
 
+from oauthkit.clients.overrides import read_texts
 from oauthkit.clients.spellings import spell
 from oauthkit.errors import OAuthError, RequestError, mask
 from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenticate
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
 from oauthkit.protocol.shape import describe_shape
+from oauthkit.protocol.token import is_credential
 from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.stores import Record
@@ -70,7 +73,13 @@ class OAuth2Flow:
         for change in self.hooks.get(hook, ()):
             answer = change(answer)
         try:
-            return dict(self.parse_token(answer.status, answer.body, now=now))
+            found = dict(self.parse_token(answer.status, answer.body, now=now))
+            token = {name: value for name, value in found.items() if value is not None}
+            fault = _find_fault(token)
+            if fault is None:
+                return token
+            none = OAuthError("no token", error="invalid_response")
+            refusal = self._explain(answer, secrets, none, f" (parse_token() returned {fault})")
         except OAuthError as error:
             refusal = self._explain(answer, secrets, error)
         except (AttributeError, LookupError, TypeError, ValueError) as exc:
@@ -120,17 +129,19 @@ class OAuth2Flow:
                 self.auth_method, self.client_id, self.client_secret, raw_basic=self.raw_basic
             )
         members = {name: value for name, value in {**form, **auth.form}.items() if value}
+        before = members
         if prepare is not None:
-            members = dict(prepare(members))
+            members = read_texts(self.whose, "prepare_token", prepare(members), members)
         sent = {**_ACCEPT, **(headers or {}), **auth.headers}
         encoded = build_form(members)
         for change in self.hooks.get(hook, ()):
             url, sent, encoded = change(url, dict(sent), encoded)
         answer = await self.caller.call("POST", url, form=encoded, headers=sent)
-        return answer, self._secrets(members, auth.headers)
+        # What was put together out of a secret is one, and so is the secret that is in it.
+        return answer, self._secrets((before, members), auth.headers)
 
-    def _secrets(self, form: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
-        values = [str(v) for n, v in form.items() if n not in _PLAIN_MEMBERS]
+    def _secrets(self, forms: Iterable[Mapping[str, Any]], headers: Mapping[str, str]) -> list[str]:
+        values = [str(v) for form in forms for n, v in form.items() if n not in _PLAIN_MEMBERS]
         values += [self.client_secret, *(v.removeprefix("Basic ") for v in headers.values())]
         return [spelling for value in values if value for spelling in spell(value)]
 
@@ -237,3 +248,19 @@ class OAuth2Exchange:
                 "token_endpoint= when it is made"
             )
         return url
+
+
+def _find_fault(token: Mapping[str, Any]) -> str | None:
+    """Say what of a token can be neither sent nor kept; None where it is right."""
+    if not all(isinstance(name, str) for name in cast("Iterable[object]", token)):
+        return "a name that is no text"
+    if not is_credential(token.get("access_token")):
+        return "no access_token that can be sent"
+    for name in ("refresh_token", "token_type"):
+        if not isinstance(token.get(name, ""), str):
+            return f"a {name} that is no text"
+    for name in ("expires_in", "expires_at"):
+        value = token.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or isnan(value):
+            return f"an {name} that is no number of seconds"
+    return None
