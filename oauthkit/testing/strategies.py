@@ -77,9 +77,10 @@ _HOSTS = st.one_of(
     st.text(f"{ascii_letters}{digits}", min_size=1, max_size=8).map(lambda n: f"{n}.example"),
 )
 _PORTS = st.sampled_from(["", "", ":80", ":443", ":8080", ":65535"])
-_PATHS = st.lists(
+_SEGMENTS = st.lists(
     st.sampled_from([*"aZ09-._~/;:@!$'()*,=&+", "%2F", "%7e", "%20", "%C3%A9"]), max_size=6
-).map(lambda parts: "/" + "".join(parts))
+).map("".join)
+_PATHS = st.builds("/{}{}".format, _SEGMENTS, st.sampled_from(["", "", "/"]))
 PLAIN_PATHS = st.text(f"{ascii_letters}{digits}-._~/", max_size=6).map("/{}".format)
 _QUERIES = parameters(max_size=3).map(
     lambda pairs: "?" + "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in pairs)
@@ -120,14 +121,25 @@ class Request:
 
 
 _OAUTH = parameters(max_size=2, names=st.sampled_from(["oauth_callback", "oauth_verifier"]))
+# A form is one with parameters, and in capitals, too (RFC 9110 §8.3.1).
+_FORMS = st.sampled_from(
+    [FORM, FORM, f"{FORM}; charset=UTF-8", "Application/X-WWW-Form-URLEncoded"]
+)
 _OTHER_BODIES = st.sampled_from(
     [
-        (b"", None),
-        (b'{"a":"b"}', "application/json"),
-        (b"a=b", "text/plain"),
-        (b"a=b&c=d", "application/octet-stream"),
+        (None, b"", None),
+        (None, b'{"a":"b"}', "application/json"),
+        (None, b"a=b", "text/plain"),
+        (None, b"a=b&c=d", "application/octet-stream"),
     ]
 )
+
+
+def _form_bodies() -> st.SearchStrategy[tuple[Pairs, bytes, str]]:
+    def join(drawn: tuple[Pairs, bytes], kind: str) -> tuple[Pairs, bytes, str]:
+        return (*drawn, kind)
+
+    return st.builds(join, forms(max_size=3), _FORMS)
 
 
 def requests(*, paths: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Request]:
@@ -139,20 +151,17 @@ def requests(*, paths: st.SearchStrategy[str] | None = None) -> st.SearchStrateg
         path: str,
         query: Pairs,
         oauth: Pairs,
-        body: tuple[Pairs, bytes] | tuple[bytes, str | None],
+        body: tuple[Pairs | None, bytes, str | None],
     ) -> Request:
-        first, second = body
-        form, octets, kind = (
-            (None, first, second) if isinstance(first, bytes) else (first, second, FORM)
-        )
+        form, octets, kind = body
         return Request(
             method=method,
             base=base + path,
             query=query,
             form=form,
             oauth=(("oauth_consumer_key", "key"), ("oauth_nonce", "n"), *oauth),
-            body=octets if isinstance(octets, bytes) else b"",
-            content_type=kind if isinstance(kind, str) else None,
+            body=octets,
+            content_type=kind,
         )
 
     return st.builds(
@@ -162,7 +171,7 @@ def requests(*, paths: st.SearchStrategy[str] | None = None) -> st.SearchStrateg
         _PATHS if paths is None else paths,
         parameters(max_size=3),
         _OAUTH,
-        st.one_of(forms(max_size=3), _OTHER_BODIES),
+        st.one_of(_form_bodies(), _OTHER_BODIES),
     )
 
 
@@ -240,6 +249,7 @@ def token_answers() -> st.SearchStrategy[dict[str, object]]:
             ),
             "refresh_token": st.one_of(token, st.none(), st.just(""), st.just(False)),
             "scope": st.one_of(scopes(), scopes().map(" ".join), st.none()),
+            "id_token": st.just("eyJhbGciOiJub25lIn0.e30."),
             "account": json_values(),
         },
     )

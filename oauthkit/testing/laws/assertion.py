@@ -151,6 +151,9 @@ def assertion_lives_as_declared(subject: Subject) -> None:
             subject.require(whole, f"exp and iat are {times}: no whole numbers")
             wanted = now + lifetime, now
             subject.require(times == wanted, f"exp and iat are {times}, expected {wanted}")
+            begins = claims.get("nbf", now)
+            good = isinstance(begins, int) and begins <= now
+            subject.require(good, f"nbf is {begins!r}, and now is {now}: it is good later only")
 
         subject.for_all(check, examples=subject.examples // 5, later=st.integers(0, 10**6))
 

@@ -135,6 +135,15 @@ class ExpAsText(AssertionProvider):
 
 
 @attrs.frozen(kw_only=True, repr=False)
+class NotYet(AssertionProvider):
+    """Takes ``nbf`` for another name of ``exp``: the assertion is good when it is over."""
+
+    def prepare_claims(self, claims: Claims) -> Claims:
+        """Set the time before which it is not good."""
+        return {**claims, "nbf": claims["exp"]}
+
+
+@attrs.frozen(kw_only=True, repr=False)
 class Milliseconds(AssertionProvider):
     """Counts times in milliseconds."""
 
@@ -199,6 +208,7 @@ SABOTEURS = [
     Saboteur("assertion_says_who_asks_for_whom", declare(IssuerInLowerCase)),
     Saboteur("assertion_lives_as_declared", declare(ExpTooLate)),
     Saboteur("assertion_lives_as_declared", declare(ExpAsText)),
+    Saboteur("assertion_lives_as_declared", declare(NotYet)),
     Saboteur("assertion_lives_as_declared", declare(Milliseconds)),
     Saboteur("assertion_is_made_anew", declare(SignedOnce)),
     Saboteur("assertion_holds_what_the_caller_added", declare(OwnClaimsAlone)),

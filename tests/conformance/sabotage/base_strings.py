@@ -141,11 +141,39 @@ class PathDecoded(OAuth1Provider):
         return super().signature_base_string(method, decoded, oauth, body, kind)
 
 
+@attrs.frozen(kw_only=True, repr=False)
+class CharsetForgotten(OAuth1Provider):
+    """Compares content types as texts: a form that names its charset is none to it."""
+
+    def signature_base_string(
+        self, method: str, url: str, oauth: Pairs, body: bytes = b"", kind: str | None = None, /
+    ) -> str:
+        """Leave such a form out."""
+        is_form = kind == "application/x-www-form-urlencoded"
+        return super().signature_base_string(method, url, oauth, body if is_form else b"", kind)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class SlashCut(OAuth1Provider):
+    """Takes paths with a slash at their end, and without, for the same."""
+
+    def signature_base_string(
+        self, method: str, url: str, oauth: Pairs, body: bytes = b"", kind: str | None = None, /
+    ) -> str:
+        """Cut the slash off."""
+        base, mark, query = url.partition("?")
+        return super().signature_base_string(
+            method, f"{base.rstrip('/')}{mark}{query}", oauth, body, kind
+        )
+
+
 SABOTEURS = [
     Saboteur("base_string_begins_with_the_method", declare(MethodAsGiven)),
     Saboteur("base_string_uri_is_normal", declare(DefaultPortKept)),
     Saboteur("base_string_uri_is_normal", declare(PathDecoded)),
+    Saboteur("base_string_uri_is_normal", declare(SlashCut)),
     Saboteur("base_string_keeps_every_parameter", declare(RepeatedKeyLost)),
+    Saboteur("base_string_keeps_every_parameter", declare(CharsetForgotten)),
     Saboteur("base_string_signs_forms_only", declare(JsonSignedAsForm)),
     Saboteur("base_string_encodes_once", declare(DoubleEncoding)),
     Saboteur("base_string_writes_a_space_as_20", declare(PlusForSpace)),

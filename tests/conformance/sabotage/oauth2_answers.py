@@ -35,6 +35,16 @@ class PlusForSpace(OAuth2Provider):
 
 
 @attrs.frozen(kw_only=True, repr=False)
+class IdTokenTaken(OAuth2Provider):
+    """Sends the ID token to the API, where there is one (OpenID Connect Core §2)."""
+
+    def parse_token(self, status: int, body: bytes, *, now: float) -> Members:
+        """Prefer the ID token."""
+        token = super().parse_token(status, body, now=now)
+        return {**token, "access_token": token.get("id_token", token["access_token"])}
+
+
+@attrs.frozen(kw_only=True, repr=False)
 class NullAsText(OAuth2Provider):
     """Makes text of the refresh token, where there is none as well."""
 
@@ -175,6 +185,7 @@ class ScopeListKept(OAuth2Provider):
 
 SABOTEURS = [
     Saboteur("token_answer_is_read_back", declare(PlusForSpace)),
+    Saboteur("token_answer_is_read_back", declare(IdTokenTaken)),
     Saboteur("token_answer_is_read_back", declare(NullAsText)),
     Saboteur("token_answer_is_read_back", declare(EmptyForAbsent)),
     Saboteur("token_answer_is_read_back", declare(NullHandedOn)),

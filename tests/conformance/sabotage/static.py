@@ -70,6 +70,11 @@ class SharedHosting(OAuth2Provider):
 
 
 @attrs.frozen(kw_only=True, repr=False)
+class SharedPages(OAuth2Provider):
+    """Lets tokens go to every site of a host of pages."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
 class OneStateForAll(OAuth2Provider):
     """Declares a state, which then protects nobody (RFC 6749 §10.12)."""
 
@@ -197,6 +202,7 @@ SABOTEURS = [
             origins=("https://*.co.uk",),
         ),
     ),
+    Saboteur("wildcards_are_narrow", declare(SharedPages, origins=("https://*.github.io",))),
     Saboteur("wildcards_are_narrow", declare(SharedHosting, origins=("https://*.cloudfront.net",))),
     Saboteur(
         "authorization_params_are_extra",
