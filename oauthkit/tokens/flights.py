@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
@@ -76,7 +78,7 @@ class Flights(Generic[T]):
 
         Raises what the flight raises.
         """
-        loop = self._binding.enter()
+        loop = self._enter()
         task = self._shared
         if task is None or not self.shared:
             task = self._shared = self._launch(start(*arguments))
@@ -93,7 +95,7 @@ class Flights(Generic[T]):
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
         try:
-            self._binding.enter()
+            self._enter()
         except BaseException:
             coroutine.close()
             raise
@@ -111,6 +113,23 @@ class Flights(Generic[T]):
             if task.get_loop() is loop and not task.done() and task is not mine
         ]:
             await asyncio.wait(flying)
+
+    def _enter(self) -> asyncio.AbstractEventLoop:
+        before = self._binding.loop
+        loop = self._binding.enter()
+        if loop is not before and self._flying:
+            self._abandon()
+        return loop
+
+    def _abandon(self) -> None:
+        """End what a closed loop left in the air: nobody else would give its store's lock back."""
+        while self._flying:
+            task, _ = self._flying.popitem()  # the latest first: it waits for those before it
+            _IN_FLIGHT.discard(task)
+            coroutine = task.get_coro()
+            if inspect.iscoroutine(coroutine):
+                with suppress(Exception):  # whatever wants the closed loop
+                    coroutine.close()
 
     def _launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         loop = asyncio.get_running_loop()

@@ -294,6 +294,39 @@ def test_flight_left_on_a_closed_loop() -> None:
     left.get_coro().close()
 
 
+def test_flight_that_wants_its_closed_loop_back() -> None:
+    """What it raises as it ends is nobody's: those who come next wait for none of it."""
+    flights: Flights[str] = Flights()
+    loop = asyncio.new_event_loop()
+    ended: list[str] = []
+
+    async def fly() -> str:
+        try:
+            await asyncio.Event().wait()
+            return "never"
+        finally:
+            ended.append("ended")
+            loop.call_soon(turns)
+
+    async def begin() -> None:
+        waiting = asyncio.create_task(flights.share(fly))
+        await turns()
+        waiting.cancel()
+
+    loop.run_until_complete(begin())
+    (left,) = asyncio.all_tasks(loop)
+    left.cancel()
+    loop.close()
+
+    async def again() -> str:
+        work = Work("again")
+        work.released.set()
+        return await flights.share(work)
+
+    assert "again" == run(again())
+    assert ["ended"] == ended
+
+
 def test_two_open_loops() -> None:
     """A second loop is refused while the first is open; a coroutine that was passed is closed."""
     flights: Flights[str] = Flights()

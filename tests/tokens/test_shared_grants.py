@@ -123,6 +123,44 @@ def test_what_could_not_be_stored_does_not_replace_what_is_set_by_hand() -> None
     run(main())
 
 
+@pytest.mark.parametrize("flights", [1, 2])
+def test_a_loop_that_was_closed_over_flights(flights: int) -> None:
+    """The store's lock, which they held and waited for, is there for the next loop."""
+    store, gate = MemoryStore(), asyncio.Event()
+    exchange = Exchange(gate=gate)
+    asked = source(exchange, store)
+
+    async def begin() -> None:
+        waiting = [asyncio.create_task(asked.token())]
+        await exchange.started.wait()
+        for _ in range(flights - 1):
+            login = asked.grant.save_login(PLAIN, {"access_token": "login"}, asked.grant.start(), 5)
+            waiting.append(asyncio.create_task(asked.grant.land(login)))
+        await turns()
+        for task in waiting:
+            task.cancel()
+        await turns()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    left = asyncio.all_tasks(loop)
+    assert flights == len(left)
+    for task in left:
+        task.cancel()  # or it complains when it goes
+    loop.close()
+
+    async def again() -> str:
+        exchange.gate = asyncio.Event()
+        exchange.gate.set()
+        async with asyncio.timeout(5):
+            token = await asked.token()
+        await asked.grant.settle()
+        return str(token["access_token"])
+
+    assert ("t1" if flights == 1 else "login") == run(again())
+    assert [] == asked.grant.unsaved
+
+
 class Slots:
     """Hashable, and not weakly referable."""
 
