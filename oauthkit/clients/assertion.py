@@ -175,7 +175,8 @@ class AsyncAssertionClient(Client):
             session,
             provider.token_endpoint,
             credentials.issuer,
-            audience=provider.audience,
+            # To the letter: a server may compare texts (RFC 7523 §3, point 3; RFC 3986 §6.2.1).
+            audience=provider.audience or credentials.token_endpoint or provider.token_endpoint,
             claims=claims,
             key=credentials.private_key,
             header={"kid": credentials.key_id} if credentials.key_id else None,

@@ -118,6 +118,17 @@ class TestAnotherScript(QuirkSuite):
     )
 
 
+class TestAudienceToTheLetter(QuirkSuite):
+    """A token endpoint whose URL is not in its normal form: the audience is as it is written."""
+
+    provider = AssertionProvider(
+        name="letters",
+        documentation="https://bücher.example/oauth",
+        token_endpoint="https://API.bücher.example:443/%7etoken",
+        api_base="https://api.bücher.example/v1/",
+    )
+
+
 class TestNamedIssuers(QuirkSuite):
     """Callbacks that all name their issuer."""
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
+from itertools import cycle
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from oauthkit import (
     RegistryError,
 )
 from oauthkit.testing import LawBrokenError, ProviderSuite
-from oauthkit.testing.laws import LAWS, STATIC_LAWS
+from oauthkit.testing.laws import LAWS, STATIC_LAWS, Subject
 from support import fresh
 
 HOSTS: dict[str, Any] = {
@@ -48,6 +49,19 @@ ROBOTS = AssertionProvider(name="robots", **HOSTS)
 TEMPLATE = OAuth2Template(name="orchards", documentation=HOSTS["documentation"])
 MISSPELT: dict[str, Any] = {**USERS, "token_endpoint": "https://login.orchrad.example/token"}
 MISTYPED = MistypedEndpoint(name="mistyped", **MISSPELT)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class SpoiltAnyhow(AssertionProvider):
+    """Spoils assertions in one way, and then in another: no two runs of an example are alike."""
+
+    ways: Iterable[Any] = attrs.field(factory=lambda: cycle([-1, -2, -3, -4]), eq=False)
+
+    def prepare_token(self, form: Mapping[str, str]) -> Mapping[str, str]:
+        """Cut the assertion somewhere, or leave nothing of its signature."""
+        kept = form["assertion"][: next(iter(self.ways))]
+        return {**form, "assertion": kept if len(kept) % 2 else kept.rpartition(".")[0]}
+
 
 FILE = """
 from oauthkit import OAuth2Provider
@@ -309,3 +323,12 @@ def test_the_kit_takes_seconds() -> None:
         "print(time.process_time())"
     )
     assert 20 > float(fresh(code))
+
+
+def test_an_example_that_fails_in_several_ways() -> None:
+    """PyJWT refuses it by one exception and by another: it is one mistake, with its example."""
+    (law,) = (law for law in LAWS if law.name == "assertion_is_signed_as_declared")
+    with pytest.raises(LawBrokenError, match=r"PyJWT refuses the assertion") as caught:
+        Subject(law, SpoiltAnyhow(name="spoilt", **HOSTS)).try_law()
+    assert "check(" in str(caught.value)
+    assert "Flaky" not in str(caught.value)
