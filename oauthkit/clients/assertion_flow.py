@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from oauthkit.clients.oauth2_flow import OAuth2Flow
+from oauthkit.clients.overrides import read_mapping
 from oauthkit.protocol.grants import JWT_BEARER
 from oauthkit.protocol.jose import Algorithm, JwtSigner
 from oauthkit.tokens.stores import Record
@@ -62,7 +63,8 @@ class AssertionExchange:
         if self.subject is not None:
             claims["sub"] = self.subject
         if self.prepare_claims is not None:
-            claims = dict(self.prepare_claims(claims))
+            prepared = self.prepare_claims(claims)
+            claims = read_mapping(self.flow.whose, "prepare_claims", prepared)
         if self.alg in ("RS256", "PS256"):
             # Half a millisecond and more of arithmetic; cryptography lets go of the interpreter.
             return await asyncio.to_thread(self._signer.sign, claims)

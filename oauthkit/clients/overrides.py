@@ -7,7 +7,17 @@ from typing import Any, cast
 
 from oauthkit.errors import ConfigurationError
 
-__all__ = ["read_texts"]
+__all__ = ["read_mapping", "read_texts"]
+
+
+def read_mapping(whose: str, method: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what *method* of a declaration returned; ConfigurationError for what is no mapping."""
+    returned = cast("object", found)
+    if not isinstance(returned, Mapping):
+        raise ConfigurationError(
+            f"provider {whose!r}: {method}() returned no mapping (type {type(returned).__name__})"
+        )
+    return dict(found)
 
 
 def read_texts(
@@ -21,12 +31,8 @@ def read_texts(
     """
     if given is not None and found is given:
         return dict(found)
-    returned = cast("object", found)
-    if not isinstance(returned, Mapping):
-        raise ConfigurationError(
-            f"provider {whose!r}: {method}() returned no mapping (type {type(returned).__name__})"
-        )
-    texts = {name: value for name, value in found.items() if value is not None}
+    members = read_mapping(whose, method, found)
+    texts = {name: value for name, value in members.items() if value is not None}
     for name, value in texts.items():
         one = _find_other(name) or _find_other(value, in_lists=given is not None)
         if one is not None:

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from clients.oauth2_example import CALLBACK, LOGIN, ROBOT
-from oauthkit import ConfigurationError, MemoryStore, OAuth2Provider, OAuthError, connect
-from oauthkit.testing.servers import OAuth2Server
+from clients.oauth2_example import CALLBACK, LOGIN, ROBOT, SITE, TOKEN
+from oauthkit import (
+    AssertionProvider,
+    ConfigurationError,
+    MemoryStore,
+    OAuth1Provider,
+    OAuth2Provider,
+    OAuthError,
+    connect,
+)
+from oauthkit.testing.servers import AssertionServer, OAuth1Server, OAuth2Server
 from support import run
 
 POST = "client_secret_post"
@@ -25,6 +33,15 @@ def overriding(like: OAuth2Provider, **methods: Any) -> OAuth2Provider:
     kind: Any = type("Overriding", (OAuth2Provider,), methods)
     provider: OAuth2Provider = kind(**fields, token_endpoint_auth_method=POST)
     return provider
+
+
+def returning(value: object) -> Callable[..., object]:
+    """Make a method that returns *value*, whatever it is given."""
+
+    def method(*_: object) -> object:
+        return value
+
+    return method
 
 
 @pytest.mark.parametrize(
@@ -128,6 +145,42 @@ def test_what_is_no_mapping_of_texts(
         assert "hush-hush" not in str(caught.value)
         assert server.client_secret not in str(caught.value)
         assert [] == server.exchanges("/token")
+
+
+@pytest.mark.parametrize(("made", "kind"), [(None, "NoneType"), ("claims", "str")])
+def test_claims_that_are_no_mapping(made: object, kind: str) -> None:
+    """Nothing is signed."""
+    declared: Any = type("Claims", (AssertionProvider,), {"prepare_claims": returning(made)})
+    provider: AssertionProvider = declared(name="own", token_endpoint=TOKEN, api_base=SITE)
+    with AssertionServer.for_provider(provider) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                await connect(provider, server.creds, session=session).fetch_token()
+
+        said = rf"provider 'own': prepare_claims\(\) returned no mapping \(type {kind}\)"
+        with pytest.raises(ConfigurationError, match=said):
+            run(main())
+        assert [] == server.log
+
+
+@pytest.mark.parametrize(("made", "kind"), [(None, "NoneType"), (b"GET&", "bytes")])
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "PLAINTEXT"])
+def test_a_base_string_that_is_no_text(made: object, kind: str, method: str) -> None:
+    """Nothing is sent, with PLAINTEXT either, which signs nothing of it."""
+    override = {"signature_base_string": returning(made)}
+    declared: Any = type("BaseString", (OAuth1Provider,), override)
+    provider: OAuth1Provider = declared(name="own", api_base=SITE, signature_methods=[method])
+    with OAuth1Server.for_provider(provider) as server:
+
+        async def main() -> None:
+            async with server.session() as session:
+                await connect(provider, server.creds, session=session).get("/echo")
+
+        said = rf"signature_base_string\(\) returned no text \(type {kind}\)"
+        with pytest.raises(ConfigurationError, match=said):
+            run(main())
+        assert [] == server.log
 
 
 def test_a_list_in_a_callback_is_not_believed() -> None:

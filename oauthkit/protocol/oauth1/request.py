@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlunsplit
 
 import attrs
 
-from oauthkit.errors import RequestError
+from oauthkit.errors import ConfigurationError, RequestError
 from oauthkit.protocol.oauth1.base_string import signature_base_string, split_url
 from oauthkit.protocol.oauth1.encoding import FORM, encode_form, is_form
 from oauthkit.protocol.oauth1.header import build_authorization_header
@@ -96,6 +96,11 @@ def sign_request(
         params["oauth_body_hash"] = body_hash(body, signature_method)
 
     signed = base_string(method, url, tuple(params.items()), body, content_type)
+    made = cast("object", signed)
+    if not isinstance(made, str):
+        raise ConfigurationError(
+            f"signature_base_string() returned no text (type {type(made).__name__})"
+        )
     params["oauth_signature"] = sign(
         signed,
         signature_method=signature_method,
