@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
 from conformance.sabotage.assertions import declare as declare_assertions
+from conformance.sabotage.base_strings import declare as declare_oauth1
 from conformance.sabotage.oauth2_logins import declare
-from oauthkit import AssertionProvider, OAuth2Provider
+from oauthkit import AssertionProvider, OAuth1Provider, OAuth2Provider
 from oauthkit.testing import ProviderSuite
 
 Members = Mapping[str, Any]
@@ -60,6 +63,28 @@ class TimesOfExpiry(OAuth2Provider):
         token = dict(super().parse_token(status, body, now=now))
         token.pop("expires_in", None)
         return token
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Lines(OAuth1Provider):
+    """Answers with one member in each line: the example of docs/write-a-provider.md."""
+
+    def parse_token(self, body: bytes) -> Mapping[str, str]:
+        """Read lines, and leave what else may come to the base."""
+        if not body.startswith(b"oauth_token: "):
+            return super().parse_token(body)
+        return dict(line.split(": ", 1) for line in body.decode().splitlines())
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Wrapped(OAuth2Provider):
+    """Answers with the token below a name of its own."""
+
+    def parse_token(self, status: int, body: bytes, *, now: float) -> Members:
+        """Unwrap what is wrapped."""
+        with suppress(ValueError, LookupError, TypeError):
+            body = json.dumps(json.loads(body)["data"]).encode()
+        return super().parse_token(status, body, now=now)
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -159,6 +184,18 @@ class TestTimesOfExpiry(QuirkSuite):
     """Answers that are read otherwise."""
 
     provider = declare(TimesOfExpiry)
+
+
+class TestLines(QuirkSuite):
+    """Answers of OAuth 1.0a in a form of the service's own."""
+
+    provider = declare_oauth1(Lines)
+
+
+class TestWrapped(QuirkSuite):
+    """Answers of OAuth 2 in a form of the service's own."""
+
+    provider = declare(Wrapped)
 
 
 class TestAccountOfItsOwn(QuirkSuite):
