@@ -146,17 +146,34 @@ def test_the_state_is_compared_whoever_reads_the_callback() -> None:
         run(finish())
 
 
-def test_a_parser_that_fails_is_an_error_of_ours_without_the_answer() -> None:
+class Quoting(Renaming):
+    """A service whose parser quotes the answer in what it raises."""
+
+    def parse_token(self, status: int, body: bytes, *, now: float) -> Mapping[str, Any]:
+        """Raise what no parser should."""
+        raise RuntimeError(body.decode())
+
+
+@pytest.mark.parametrize(("kind", "raised"), [(Renaming, "KeyError"), (Quoting, "RuntimeError")])
+def test_a_parser_that_fails_is_an_error_of_ours_without_the_answer(
+    kind: type[Renaming], raised: str
+) -> None:
     """What a plugin raises may quote the answer: its type is told, and nothing of its text."""
-    provider = declare(grant_types=("client_credentials",))
+    declared = declare(grant_types=("client_credentials",))
+    provider = kind(
+        name="x",
+        token_endpoint=declared.token_endpoint,
+        api_base=SITE,
+        grant_types=declared.grant_types,
+    )
     with OAuth2Server.for_provider(provider) as server:
-        server.respond("/token", body='{"hush-hush": 1}')
+        server.respond("/token", body='{"hush-hush": "hush"}')
 
         async def fetch() -> None:
             async with server.session() as session:
                 await connect(provider, server.creds, session=session).fetch_token()
 
-        with pytest.raises(OAuthError, match=r"parse_token\(\) raised KeyError") as caught:
+        with pytest.raises(OAuthError, match=rf"parse_token\(\) raised {raised}") as caught:
             run(fetch())
     assert caught.value.__context__ is None
 
