@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from oauthkit import OAuth2Template, Provider, default_registry
@@ -19,6 +20,8 @@ _SETTINGS = {
     "introspection_endpoint": "https://login.example.com/introspect",
     "api_base": "https://api.example.com/",
 }
+
+_MEMBERS = ("provider", "settings", "departures", "examples")
 
 
 class ProviderSuite:
@@ -44,10 +47,12 @@ class ProviderSuite:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Make a test of each law that is about the declaration."""
         super().__init_subclass__(**kwargs)
+        _require_no_misspelt(vars(cls))
         given = getattr(cls, "provider", None)
         if given is None:
             return
         declared = default_registry().get(given) if isinstance(given, str) else given
+        _require_declaration(declared)
         laws = {law.name: (law, declared) for law in laws_for(declared) if law.static}
         if isinstance(declared, OAuth2Template):
             declared = declared.declare(cls.settings)
@@ -62,6 +67,21 @@ class ProviderSuite:
                 setattr(cls, f"test_{name}", None)
         for law, subject in laws.values():
             setattr(cls, f"test_{law.name}", _as_test(law, subject))
+
+
+def _require_declaration(given: object) -> None:
+    if isinstance(given, Provider):
+        return
+    # There would be no law, no test, and nothing would fail.
+    kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+    raise TypeError(f"provider is a name or a declaration (OAuth1Provider(…)), not {kind}")
+
+
+def _require_no_misspelt(members: Iterable[str]) -> None:
+    for name in members:
+        near = get_close_matches(name, _MEMBERS, 1, 0.8)
+        if near and name not in _MEMBERS:
+            raise TypeError(f"a suite has no {name!r}: did you mean {near[0]!r}?")
 
 
 def _as_test(law: Law, provider: Provider[Any]) -> Callable[[ProviderSuite], None]:

@@ -332,3 +332,20 @@ def test_an_example_that_fails_in_several_ways() -> None:
         Subject(law, SpoiltAnyhow(name="spoilt", **HOSTS)).try_law()
     assert "check(" in str(caught.value)
     assert "Flaky" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"provider": 3}, r"a name or a declaration .*, not int"),
+        ({"provider": [ORCHARD2]}, "not list"),
+        ({"provider": OAuth2Provider}, "not the class OAuth2Provider"),
+        ({"provider": lambda: ORCHARD2}, "not function"),
+        ({"providr": ORCHARD2}, "'providr': did you mean 'provider'"),
+        ({"provider": ORCHARD2, "departure": {}}, "'departure': did you mean 'departures'"),
+    ],
+)
+def test_a_suite_that_would_be_empty(members: dict[str, Any], told: str) -> None:
+    """What is no declaration has no laws: it is an error, and not a suite without tests."""
+    with pytest.raises(TypeError, match=told):
+        type("TestOrchard", (ProviderSuite,), members)
