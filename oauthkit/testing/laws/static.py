@@ -44,8 +44,8 @@ _REGISTRIES = {"ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"}
 # Where anybody gets a name below it (publicsuffix.org, the private ones).
 _FOR_ANYBODY = {
     *("amazonaws.com", "appspot.com", "azurewebsites.net", "cloudfront.net", "cloudfunctions.net"),
-    *("deno.dev", "firebaseapp.com", "fly.dev", "github.io", "gitlab.io", "herokuapp.com"),
-    *("netlify.app", "ngrok-free.app", "ngrok.app", "ngrok.io"),
+    *("deno.dev", "firebaseapp.com", "fly.dev", "herokuapp.com", "netlify.app"),
+    *("ngrok-free.app", "ngrok.app", "ngrok.io"),
     *("onrender.com", "pages.dev", "run.app", "vercel.app", "web.app", "windows.net"),
     *("workers.dev",),
 }

@@ -202,7 +202,7 @@ SABOTEURS = [
             origins=("https://*.co.uk",),
         ),
     ),
-    Saboteur("wildcards_are_narrow", declare(SharedPages, origins=("https://*.github.io",))),
+    Saboteur("wildcards_are_narrow", declare(SharedPages, origins=("https://*.deno.dev",))),
     Saboteur("wildcards_are_narrow", declare(SharedHosting, origins=("https://*.cloudfront.net",))),
     Saboteur(
         "authorization_params_are_extra",
