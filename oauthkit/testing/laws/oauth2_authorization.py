@@ -29,6 +29,17 @@ from oauthkit.testing.laws.oauth2_messages import (
 from oauthkit.testing.laws.subject import Subject
 
 _IS_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}").fullmatch
+# What the token endpoint is given, and nobody else (RFC 6749 §2.3.1 and §4, RFC 7636 §4.5).
+_SECRETS = frozenset(
+    {
+        "access_token",
+        "client_assertion",
+        "client_secret",
+        "code_verifier",
+        "password",
+        "refresh_token",
+    }
+)
 # 128 bits and more (RFC 6749 §10.10), six in a character.
 _SHORTEST_STATE = 22
 # What has laws of its own.
@@ -84,6 +95,18 @@ def state_is_sent_and_is_new_each_time(subject: Subject) -> None:
         subject.require(shortest >= _SHORTEST_STATE, f"a state of {shortest} characters")
 
     subject.for_all(check, examples=subject.examples // 5, params=extras())
+
+
+@law("RFC 6749 §2.3.1, RFC 9700 §4.2", kind=OAuth2Provider, when=sends_users)
+def authorization_request_holds_no_secret(subject: Subject) -> None:
+    """What goes through the browser, its history and its logs authenticates nobody."""
+
+    def check(params: dict[str, str]) -> None:
+        url = begin(subject.provider).create_authorization_url(**params).url
+        secret = sorted(_SECRETS & {name for name, _ in query_of(url)})
+        subject.require(not secret, f"the URL that the user is sent to holds {', '.join(secret)}")
+
+    subject.for_all(check, examples=subject.examples // 10, params=extras())
 
 
 @law("RFC 7636 §4.2, §4.3", kind=OAuth2Provider, when=sends_users)

@@ -70,6 +70,15 @@ class StateNotSent(OAuth2Provider):
 
 
 @attrs.frozen(kw_only=True, repr=False)
+class SecretInTheBrowser(OAuth2Provider):
+    """Sends the client's secret to the authorization endpoint, as one page of the service shows."""
+
+    def prepare_authorization(self, params: Params) -> Params:
+        """Add the secret of the one application that this provider was written for."""
+        return {**params, "client_secret": "made-up-for-a-test"}
+
+
+@attrs.frozen(kw_only=True, repr=False)
 class ConstantState(OAuth2Provider):
     """Sends the state that the service's own example shows."""
 
@@ -210,6 +219,7 @@ SABOTEURS = [
     Saboteur("authorization_request_holds_what_was_asked", declare(ScopeEncodedTwice)),
     Saboteur("authorization_request_holds_what_was_asked", declare(ExtrasLost)),
     Saboteur("authorization_request_holds_what_was_asked", declare(SignedUpWithDefaults)),
+    Saboteur("authorization_request_holds_no_secret", declare(SecretInTheBrowser)),
     Saboteur("state_is_sent_and_is_new_each_time", declare(StateNotSent)),
     Saboteur("state_is_sent_and_is_new_each_time", declare(ConstantState)),
     Saboteur("state_is_sent_and_is_new_each_time", declare(ShortState)),
