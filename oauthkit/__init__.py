@@ -38,7 +38,14 @@ if TYPE_CHECKING:
         Provider,
     )
     from oauthkit.registry import ProviderEntry, Registry, default_registry
-    from oauthkit.tokens import GrantKey, MemoryStore, Record, TokenStore
+    from oauthkit.tokens import (
+        GrantKey,
+        MemoryStore,
+        Record,
+        SQLiteStore,
+        TokenStore,
+        open_store,
+    )
 
 __all__ = [
     "AssertionCredentials",
@@ -70,11 +77,13 @@ __all__ = [
     "Registry",
     "RegistryError",
     "RequestError",
+    "SQLiteStore",
     "Token",
     "TokenStore",
     "UnreachableError",
     "connect",
     "default_registry",
+    "open_store",
 ]
 
 _HOMES = {
@@ -97,10 +106,12 @@ _HOMES = {
     "ProviderEntry": "oauthkit.registry",
     "Record": "oauthkit.tokens",
     "Registry": "oauthkit.registry",
+    "SQLiteStore": "oauthkit.tokens",
     "Token": "oauthkit.protocol.token",
     "TokenStore": "oauthkit.tokens",
     "connect": "oauthkit.connecting",
     "default_registry": "oauthkit.registry",
+    "open_store": "oauthkit.tokens",
 }
 
 

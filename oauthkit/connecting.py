@@ -49,7 +49,7 @@ def connect(
     creds: OAuth1Creds = None,
     *,
     session: ClientSession | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -62,7 +62,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -75,7 +75,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -88,7 +88,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -101,7 +101,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -113,7 +113,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -128,9 +128,10 @@ def connect(
     come from the environment, ``OAUTHKIT_<PROVIDER>__<FIELD>``.
 
     *session* is used and never closed; without it the client makes one when it needs it. *scope*
-    is what to ask for. Clients with the same *store* object and *account* share one grant; without
-    a store each client keeps its own in memory. *origins* are origins that the token may go to
-    besides the declared ones.
+    is what to ask for. *store* is where tokens are kept: a URL such as ``sqlite:///tokens.db``, or
+    a TokenStore; without it each client keeps its own in memory, and they are lost at exit. Clients
+    with the same store and *account* share one grant. *origins* are origins that the token may go
+    to besides the declared ones.
 
     *options* are the settings of that kind of client: ``cookies``, ``trust_env``, ``deadline``
     (seconds), ``answer_limit`` (bytes) and ``clock`` for all; ``redirect_uri``, ``realm``,

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import re
-import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, cast
 
 import attrs
 
 from oauthkit.errors import ConfigurationError, RegistryError
+from oauthkit.plugins import Claim, Scan, in_one_line, normal_name, read_installed
 from oauthkit.provider import Provider
 
 if TYPE_CHECKING:
     from oauthkit.provider import AnyProvider
-
-    class _EntryPoint(Protocol):
-        @property
-        def name(self) -> str: ...
-        @property
-        def value(self) -> str: ...
-        @property
-        def group(self) -> str: ...
-        def load(self) -> object: ...
-
-    class _Distribution(Protocol):
-        @property
-        def entry_points(self) -> Iterable[_EntryPoint]: ...
-        def read_text(self, filename: str, /) -> str | None: ...
-
-    class _Metadata(Protocol):
-        """What we use of ``importlib.metadata`` and of its namesake on the package index."""
-
-        def distributions(self) -> Iterable[_Distribution]: ...
-        def distribution(self, name: str, /) -> _Distribution: ...
-
 
 __all__ = ["GROUP", "ProviderEntry", "Registry", "default_registry"]
 
@@ -45,10 +23,6 @@ GROUP = "oauthkit.providers"
 
 _MOST_LISTED = 20
 _LONGEST_NAME = 80
-_LONGEST_REASON = 300
-_NAME = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE).search
-_VERSION = re.compile(r"^Version:[ \t]*(\S+)", re.MULTILINE).search
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,26 +45,6 @@ class ProviderEntry:
     reason: str = ""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class _Claim:
-    """One distribution's entry point for a name, not loaded."""
-
-    distribution: str
-    version: str
-    value: str
-    load: Callable[[], object]
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version} ({self.value})"
-
-
-class _Scan(NamedTuple):
-    """What is installed: the claims of each name, and how many distributions were unreadable."""
-
-    claims: Mapping[str, tuple[_Claim, ...]]
-    unreadable: int
-
-
 class Registry:
     """
     Find providers by name.
@@ -108,7 +62,7 @@ class Registry:
         self._preferred: dict[str, str] = {}
         self._ready: dict[str, AnyProvider] = {}
         self._registered: dict[str, AnyProvider] = {}
-        self._scanned: _Scan | None = None
+        self._scanned: Scan | None = None
 
     def get(self, name: str) -> AnyProvider:
         """
@@ -211,13 +165,15 @@ class Registry:
                 self._ready[name] = provider
         return provider
 
-    def _choose(self, name: str) -> _Claim:
+    def _choose(self, name: str) -> Claim:
         scan = self._scan()
         claims = scan.claims.get(name, ())
         preferred = self._preferred.get(name)
         chosen = claims
         if preferred is not None:
-            chosen = tuple(c for c in claims if _normal(c.distribution) == _normal(preferred))
+            chosen = tuple(
+                c for c in claims if normal_name(c.distribution) == normal_name(preferred)
+            )
         if len(chosen) == 1:
             return chosen[0]
         if not claims:
@@ -229,7 +185,7 @@ class Registry:
                 f"provider {name!r} is preferred from {preferred!r}, which does not declare it; "
                 f"it is declared by {listed}"
             )
-        elif len(set(map(_normal, candidates))) == 1:
+        elif len(set(map(normal_name, candidates))) == 1:
             message = f"provider {name!r} is declared more than once by its distribution: {listed}"
         else:
             message = (
@@ -238,13 +194,13 @@ class Registry:
             )
         raise RegistryError(name, "ambiguous", message, candidates)
 
-    def _scan(self) -> _Scan:
+    def _scan(self) -> Scan:
         scanned = self._scanned
         if scanned is None:
             with self._lock:
                 scanned = self._scanned
                 if scanned is None:
-                    scanned = self._scanned = _read_installed()
+                    scanned = self._scanned = read_installed(GROUP)
         return scanned
 
 
@@ -256,74 +212,7 @@ def default_registry() -> Registry:
     return _DEFAULT
 
 
-def _read_installed() -> _Scan:
-    """
-    Read the claims of all installed distributions.
-
-    Only text that mentions the group is parsed: that takes a fourth of the time of
-    ``entry_points(group=…)``, and a distribution with broken metadata stops nothing.
-    """
-    metadata = _import_metadata()
-    claims: dict[str, list[_Claim]] = {}
-    unreadable = 0
-    for distribution in metadata.distributions():
-        try:
-            text = distribution.read_text("entry_points.txt")
-            if text is None or GROUP not in text:
-                continue
-            name, version = _name_and_version(distribution.read_text)
-            # What comes first on sys.path is what gets imported; another copy behind it is nothing.
-            if _first_text(metadata.distribution, name, text) != text:
-                continue
-            points = [point for point in distribution.entry_points if point.group == GROUP]
-        except Exception:  # noqa: BLE001 - whatever is wrong with somebody's files
-            unreadable += 1
-            continue
-        for point in points:
-            claim = _Claim(distribution=name, version=version, value=point.value, load=point.load)
-            known = claims.setdefault(point.name, [])
-            # The same distribution may be found twice: installed, and as an editable checkout.
-            if not any(_is_same(claim, other) for other in known):
-                known.append(claim)
-    return _Scan({name: tuple(found) for name, found in claims.items()}, unreadable)
-
-
-def _import_metadata() -> _Metadata:
-    # Not at the top: milliseconds, which nobody needs who passes a declaration.
-    if sys.version_info >= (3, 12):
-        from importlib import metadata
-    else:
-        import importlib_metadata as metadata
-    return cast("_Metadata", metadata)
-
-
-def _name_and_version(read_text: Callable[[str], str | None]) -> tuple[str, str]:
-    text = read_text("METADATA") or read_text("PKG-INFO") or ""
-    head = text.partition("\n\n")[0]
-    name, version = _NAME(head), _VERSION(head)
-    return name[1] if name else "(no name)", version[1] if version else "(no version)"
-
-
-def _first_text(find: Callable[[str], _Distribution], name: str, default: str) -> str | None:
-    """Return the entry points of the first distribution called *name*."""
-    try:
-        first = find(name)
-    except ImportError:
-        # Its folder has another name than its metadata.
-        return default
-    return first.read_text("entry_points.txt")
-
-
-def _is_same(claim: _Claim, other: _Claim) -> bool:
-    return claim.value == other.value and _normal(claim.distribution) == _normal(other.distribution)
-
-
-def _normal(distribution: str) -> str:
-    """Return a distribution's name as names are compared (PEP 503)."""
-    return _SEPARATORS.sub("-", distribution).lower()
-
-
-def _load(name: str, claim: _Claim) -> AnyProvider:
+def _load(name: str, claim: Claim) -> AnyProvider:
     try:
         loaded = claim.load()
     except (Exception, SystemExit) as exc:
@@ -335,14 +224,11 @@ def _load(name: str, claim: _Claim) -> AnyProvider:
     return cast("AnyProvider", loaded)
 
 
-def _broken(name: str, claim: _Claim, reason: str) -> RegistryError:
-    # In one line, and without what a terminal would obey.
-    shown = "".join(c if c.isprintable() else " " for c in reason)
-    shown = " ".join(shown.split())[:_LONGEST_REASON]
+def _broken(name: str, claim: Claim, reason: str) -> RegistryError:
     return RegistryError(
         name,
         "broken",
-        f"provider {name!r} of {claim} cannot be loaded: {shown}",
+        f"provider {name!r} of {claim} cannot be loaded: {in_one_line(reason)}",
         [claim.distribution],
     )
 
@@ -369,7 +255,7 @@ def _show(name: str) -> str:
     return repr(name) if len(name) <= _LONGEST_NAME else f"of a name of {len(name)} characters"
 
 
-def _entry_of(provider: AnyProvider, claim: _Claim | None = None) -> ProviderEntry:
+def _entry_of(provider: AnyProvider, claim: Claim | None = None) -> ProviderEntry:
     return ProviderEntry(
         name=provider.name,
         title=provider.title,

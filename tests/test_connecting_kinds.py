@@ -169,8 +169,8 @@ def test_a_token_of_the_credentials_is_there_at_once() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"store": "redis://x"}, "store: expected a TokenStore, such as MemoryStore()"),
-        ({"store": dict}, "store: expected a TokenStore, such as MemoryStore()"),
+        ({"store": "nothing://x"}, "store: nothing opens nothing://"),
+        ({"store": dict}, "store: expected a TokenStore such as MemoryStore(), or a URL, got type"),
         ({"account": 3}, "account: expected text"),
         ({"origins": "https://x.example"}, "origins: expected a list of origins"),
         ({"session": 3}, "session: expected an aiohttp.ClientSession"),

@@ -89,7 +89,7 @@ class AsyncAssertionClient(Client):
         token_endpoint: str | None = None,
         token: Mapping[str, Any] | None = None,
         leeway: float = 60.0,
-        store: TokenStore | None = None,
+        store: TokenStore | str | None = None,
         account: str = "",
         origins: Iterable[str] = (),
         cookies: bool = False,

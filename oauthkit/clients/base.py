@@ -84,11 +84,10 @@ class Client:
         cookies: bool,
         trust_env: bool,
         deadline: float,
-        store: TokenStore | None = None,
+        store: TokenStore | str | None = None,
         account: str = "",
     ) -> None:
         check_session(session)
-        check_store(store, account)
         self._provider = provider
         self._sessions = SessionHolder(session, cookies, trust_env)
         self._initial_token = token
@@ -97,7 +96,7 @@ class Client:
         self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in given)
         self._cookies = cookies
         self._deadline = deadline
-        self._store = store
+        self._store = check_store(store, account)
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None

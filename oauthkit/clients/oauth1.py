@@ -96,7 +96,7 @@ class AsyncOAuth1Client(Client):
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = generate_nonce,
-        store: TokenStore | None = None,
+        store: TokenStore | str | None = None,
         account: str = "",
         _provider: OAuth1Provider | None = None,
     ) -> None:

@@ -89,7 +89,7 @@ class OAuth2Wiring(Client):
         password: str | None = None,
         code_challenge_method: pkce.CodeChallengeMethod | None = "S256",
         leeway: float = 60.0,
-        store: TokenStore | None = None,
+        store: TokenStore | str | None = None,
         account: str = "",
         origins: Iterable[str] = (),
         cookies: bool = False,

@@ -10,9 +10,11 @@ from aiohttp import ClientSession
 
 from oauthkit.errors import ConfigurationError, CredentialsError
 from oauthkit.protocol.oauth1 import SIGNATURE_METHODS, Placement
+from oauthkit.tokens.opening import is_store, open_store
 
 if TYPE_CHECKING:
     from oauthkit.provider import OAuth1Provider
+    from oauthkit.tokens.stores import TokenStore
 
 __all__ = [
     "check_amount",
@@ -36,7 +38,6 @@ __all__ = [
 
 _SIGNATURE_TYPES: dict[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
 _LARGEST_AMOUNT = 1e12
-_OF_STORES = ("load", "compare_and_swap", "lock", "delete", "iterate")
 
 
 def describe_value(value: object) -> str:
@@ -168,12 +169,15 @@ def check_session(value: object) -> None:
         raise _refuse("session", value, "an aiohttp.ClientSession, or None for one of our own")
 
 
-def check_store(store: object, account: object) -> None:
-    """Refuse a store that is none, and an account that is no text."""
-    if store is not None and not all(callable(getattr(store, name, None)) for name in _OF_STORES):
-        raise _refuse("store", store, "a TokenStore, such as MemoryStore()")
+def check_store(store: object, account: object) -> TokenStore | None:
+    """Return the store, opened where it is a URL; refuse one that is none, and a wrong account."""
     if not isinstance(account, str):
         raise _refuse("account", account, "text")
+    if isinstance(store, str):
+        return open_store(store)
+    if store is None or is_store(store):
+        return store
+    raise _refuse("store", store, "a TokenStore such as MemoryStore(), or a URL")
 
 
 def check_origins(value: object) -> tuple[str, ...]:

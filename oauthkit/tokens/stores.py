@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, cast, runtime_checkable
 from weakref import WeakValueDictionary
 
 import attrs
 
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
 
-__all__ = ["GrantKey", "MemoryStore", "Record", "TokenStore"]
+__all__ = ["GrantKey", "MemoryStore", "Record", "TokenStore", "open_memory"]
 
 ScopeAndResource = tuple[str, str]
 
@@ -31,6 +34,19 @@ class GrantKey:
     client_id: str
     account: str = ""
 
+    def to_json(self) -> str:
+        """Return the key as JSON in ASCII: the same text for the same key, no other key's."""
+        return json.dumps([self.issuer, self.client_id, self.account])
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the key that ``to_json()`` gave; raises ValueError for any other text."""
+        match _read_json(text):
+            case [str(issuer), str(client_id), str(account)]:
+                return cls(issuer=issuer, client_id=client_id, account=account)
+            case _:
+                raise ValueError("not the key of a grant")
+
 
 @attrs.frozen(kw_only=True)
 class Record:
@@ -47,6 +63,59 @@ class Record:
     )
     refresh_token: str | None = attrs.field(default=None, repr=False)
     version: int = 1
+
+    def to_json(self) -> str:
+        """
+        Return the record as JSON in ASCII, with every member of its tokens; it is secret.
+
+        Raises TypeError for a member that JSON has no value for.
+        """
+        tokens = [[*slot, dict(token)] for slot, token in self.access_tokens.items()]
+        members = {
+            "access_tokens": tokens,
+            "refresh_token": self.refresh_token,
+            "version": self.version,
+        }
+        return json.dumps(members)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """
+        Return the record that ``to_json()`` gave.
+
+        Raises ValueError, without any of the text, for what is none.
+        """
+        match _read_json(text):
+            case {
+                "access_tokens": [*listed],
+                "refresh_token": str() | None as refresh_token,
+                "version": int(version),
+            }:
+                tokens = dict(map(_read_slot, listed))
+                return cls(
+                    access_tokens=tokens,
+                    refresh_token=refresh_token,
+                    version=version,
+                )
+            case _:
+                raise ValueError("not the record of a grant")
+
+
+def _read_slot(entry: Any) -> tuple[ScopeAndResource, Token]:
+    match entry:
+        case [str(scope), str(resource), {**members}]:
+            return (scope, resource), Token(cast("Mapping[str, Any]", members))
+        case _:
+            raise ValueError("not the record of a grant")
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    # Outside of the handler: the decoder's own error holds the text.
+    raise ValueError("not JSON")
 
 
 @runtime_checkable
@@ -123,3 +192,22 @@ class MemoryStore:
         """Iterate over the keys of all records, as they are now."""
         for key in tuple(self._records):
             yield key
+
+
+_NAMED: WeakValueDictionary[str, MemoryStore] = WeakValueDictionary()
+_GUARD = threading.Lock()
+
+
+def open_memory(url: str) -> MemoryStore:
+    """
+    Open the store of ``memory://`` or ``memory://name``: one for all threads of the process.
+
+    A store of each thread would let two of them spend one refresh token.
+    """
+    if any(character in url for character in "?#@"):
+        raise ConfigurationError("expected memory:// or memory://name, and no more")
+    with _GUARD:
+        store = _NAMED.get(url)
+        if store is None:
+            store = _NAMED[url] = MemoryStore()
+        return store

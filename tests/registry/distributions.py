@@ -37,6 +37,7 @@ class Site:
         version: str,
         points: Mapping[str, str],
         modules: Mapping[str, str] | None = None,
+        group: str = "oauthkit.providers",
     ) -> Path:
         """Write a distribution that declares *points*, and *modules*; return its metadata's folder."""
         for module, source in (modules or {}).items():
@@ -47,9 +48,7 @@ class Site:
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n\nName: not this\n"
         )
         lines = "".join(f"{name} = {value}\n" for name, value in points.items())
-        (info / "entry_points.txt").write_text(
-            f"[console_scripts]\nx = y:z\n\n[oauthkit.providers]\n{lines}"
-        )
+        (info / "entry_points.txt").write_text(f"[console_scripts]\nx = y:z\n\n[{group}]\n{lines}")
         importlib.invalidate_caches()
         return info
 

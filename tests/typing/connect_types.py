@@ -90,7 +90,7 @@ def refused(provider: Provider[Client]) -> None:
     connect()  # type: ignore[call-overload]
     connect("twitter", 1)  # type: ignore[call-overload]
     connect("twitter", origins=1)  # type: ignore[call-overload]
-    connect("generic", store="redis://x")  # type: ignore[call-overload]
+    connect("generic", store=1)  # type: ignore[call-overload]
     connect("google-service-account", scope=1)  # type: ignore[call-overload]
     narrower: Provider[AsyncOAuth1Client] = provider  # type: ignore[assignment]
     connect(narrower)
