@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from oauthkit.testing import servers
     from oauthkit.testing.laws import Law, LawBrokenError, laws_for
     from oauthkit.testing.simulators import Clock, Simulation, failures, simulate
+    from oauthkit.testing.store_suite import StoreSuite
     from oauthkit.testing.suite import ProviderSuite
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "LawBrokenError",
     "ProviderSuite",
     "Simulation",
+    "StoreSuite",
     "failures",
     "laws_for",
     "servers",
@@ -30,6 +32,7 @@ _HOMES = {
     "LawBrokenError": "oauthkit.testing.laws",
     "ProviderSuite": "oauthkit.testing.suite",
     "Simulation": "oauthkit.testing.simulators",
+    "StoreSuite": "oauthkit.testing.store_suite",
     "failures": "oauthkit.testing.simulators",
     "laws_for": "oauthkit.testing.laws",
     "simulate": "oauthkit.testing.simulators",

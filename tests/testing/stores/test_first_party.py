@@ -1,0 +1,28 @@
+"""The first-party stores keep the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oauthkit import SQLiteStore, TokenStore, open_store
+from oauthkit.testing import StoreSuite
+
+
+class TestMemory(StoreSuite):
+    """The store in memory: one process."""
+
+    processes = False
+
+    def open_store(self, place: Path) -> TokenStore:
+        """Open one by a name."""
+        return open_store(f"memory://{place.as_posix()}")
+
+
+class TestSQLite(StoreSuite):
+    """The store in a file: one machine."""
+
+    lock_dies_with_holder = True
+
+    def open_store(self, place: Path) -> TokenStore:
+        """Open another one for the same file: a URL would give the same object."""
+        return SQLiteStore(place)
