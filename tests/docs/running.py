@@ -20,7 +20,7 @@ import attrs
 from docs.pages import Block, blocks
 from docs.world import World
 from oauthkit import OAuthKitError
-from oauthkit.testing import LawBrokenError, ProviderSuite
+from oauthkit.testing import LawBrokenError, ProviderSuite, StoreSuite
 
 _TURNS = 20
 _EXAMPLES = 3
@@ -135,12 +135,18 @@ def _run_pytest(text: str) -> None:
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
-def _run_suite(suite: type[ProviderSuite]) -> None:
+def _run_suite(suite: type[ProviderSuite | StoreSuite]) -> None:
     """Run the tests of a suite, with few examples: the kit's own tests draw more."""
     suite.examples = _EXAMPLES
     for name in dir(suite):
-        if name.startswith("test_"):
-            getattr(suite(), name)()
+        test = getattr(suite(), name)
+        if name.startswith("test_") and test is not None:
+            folder = Path(f"{suite.__name__}-{name}")
+            if issubclass(suite, StoreSuite):
+                folder.mkdir()
+                test(folder)
+            else:
+                test()
 
 
 def _bound(text: str) -> list[str]:

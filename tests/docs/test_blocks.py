@@ -34,6 +34,10 @@ NOT_EXECUTED = {
     ): "a command's output: compared with a real run (test_readme)",
     ("README.md", 'dependencies = ["oauthkit"]'): "lines of acme's pyproject.toml (test_readme)",
     (
+        "docs/stores.md",
+        '[project.entry-points."oauthkit.stores"]',
+    ): "an entry point: its group is compared (test_stores)",
+    (
         "docs/ten-lines.md",
         "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/oauthkit demo",
     ): "builds an environment; the same line as README's (test_readme)",
