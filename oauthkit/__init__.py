@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from oauthkit.registry import ProviderEntry, Registry, default_registry
     from oauthkit.tokens import (
+        EncryptedStore,
         GrantKey,
         MemoryStore,
         Record,
@@ -59,6 +60,7 @@ __all__ = [
     "ConfigurationError",
     "CredentialsError",
     "DeclarationError",
+    "EncryptedStore",
     "ForeignOriginError",
     "GrantKey",
     "LoopError",
@@ -94,6 +96,7 @@ _HOMES = {
     "AsyncOAuth2Client": "oauthkit.clients",
     "AuthorizationRequest": "oauthkit.protocol.authorization_request",
     "Client": "oauthkit.clients",
+    "EncryptedStore": "oauthkit.tokens",
     "GrantKey": "oauthkit.tokens",
     "MemoryStore": "oauthkit.tokens",
     "OAuth1Credentials": "oauthkit.credentials",

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from oauthkit.tokens.opening import open_store
 from oauthkit.tokens.stores import GrantKey, MemoryStore, Record, TokenStore
 
 if TYPE_CHECKING:
+    from oauthkit.tokens.encryption import EncryptedStore
     from oauthkit.tokens.sqlite import SQLiteStore
 
-__all__ = ["GrantKey", "MemoryStore", "Record", "SQLiteStore", "TokenStore", "open_store"]
+__all__ = [
+    "EncryptedStore",
+    "GrantKey",
+    "MemoryStore",
+    "Record",
+    "SQLiteStore",
+    "TokenStore",
+    "open_store",
+]
+
+_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite"}
 
 
 def __getattr__(name: str) -> object:
-    """Import the SQLite store on first use: most programs need no sqlite3."""
-    if name != "SQLiteStore":
-        raise AttributeError(f"module 'oauthkit.tokens' has no attribute {name!r}")
-    from oauthkit.tokens.sqlite import SQLiteStore
-
-    return SQLiteStore
+    """Load a store on first use: most programs need neither sqlite3 nor cryptography."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

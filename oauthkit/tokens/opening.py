@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ class _Opened(threading.local):
 
     def __init__(self) -> None:
         self.by_url: WeakValueDictionary[str, TokenStore] = WeakValueDictionary()
+        # By URL, and what was made of the keys: they themselves are not kept here.
+        self.encrypted: WeakValueDictionary[tuple[str, bytes], TokenStore] = WeakValueDictionary()
 
 
 @attrs.define(eq=False)
@@ -59,6 +62,17 @@ class Stores:
         if store is None:
             store = opened[url] = self._make(found[1].lower(), url)
         return store
+
+    def encrypt(self, url: str, keys: str | bytes | Sequence[str | bytes]) -> TokenStore:
+        """Return the store of *url* with encryption around it: see `open_store`."""
+        # Not at the top: cryptography takes its time, and most stores need none.
+        from oauthkit.tokens.encryption import EncryptedStore
+
+        made = EncryptedStore(self.open(url), keys)
+        listed = [keys] if isinstance(keys, (str, bytes)) else keys
+        octets = [key.encode() if isinstance(key, str) else key for key in listed]
+        which = url, hashlib.sha256(b" ".join(octets)).digest()
+        return self._opened.encrypted.setdefault(which, made)
 
     def _make(self, scheme: str, url: str) -> TokenStore:
         factory = self._factories.get(scheme)
@@ -102,7 +116,9 @@ class Stores:
 _DEFAULT = Stores()
 
 
-def open_store(url: str) -> TokenStore:
+def open_store(
+    url: str, *, encryption_key: str | bytes | Sequence[str | bytes] | None = None
+) -> TokenStore:
     """
     Open the store of *url*: ``memory://`` or ``sqlite:///tokens.db``, or what a package adds.
 
@@ -110,11 +126,14 @@ def open_store(url: str) -> TokenStore:
     opened already gives the same object for as long as somebody holds it. Other schemes come with
     packages that declare them in the entry-point group ``oauthkit.stores``.
 
+    *encryption_key* is one key of Fernet's, or a list, the newest first: then it is an
+    `EncryptedStore`.
+
     Raises ConfigurationError; it shows neither a password nor a query of the URL.
     """
     if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"store: expected a URL, got {type(url).__name__}")
-    return _DEFAULT.open(url)
+    return _DEFAULT.open(url) if encryption_key is None else _DEFAULT.encrypt(url, encryption_key)
 
 
 def is_store(value: object) -> TypeGuard[TokenStore]:

@@ -208,6 +208,33 @@ def test_a_relative_path_is_settled_at_once(
     assert f"{tmp_path}/tokens #1?.db" == store.path
 
 
+def test_another_process_makes_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite waits for nobody when it turns its log on: we do, and say so when that takes too long."""
+    path = tmp_path / "tokens.db"
+    path.touch(mode=0o600)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr("oauthkit.tokens.sqlite_file.time.sleep", wait)
+    stored(path)
+    assert 3 == len(waits)
+    other.close()
+    path.unlink()
+    path.touch(mode=0o600)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(sqlite_file, "_PATIENCE", -1.0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        run(SQLiteStore(path).load(KEY))
+    other.close()
+
+
 # -- versions --------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oauthkit import SQLiteStore, TokenStore, open_store
+from oauthkit import EncryptedStore, SQLiteStore, TokenStore, open_store
 from oauthkit.testing import StoreSuite
 
 
@@ -16,6 +16,17 @@ class TestMemory(StoreSuite):
     def open_store(self, place: Path) -> TokenStore:
         """Open one by a name."""
         return open_store(f"memory://{place.as_posix()}")
+
+
+class TestEncrypted(StoreSuite):
+    """Encryption around the store in a file."""
+
+    lock_dies_with_holder = True
+    key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+    def open_store(self, place: Path) -> TokenStore:
+        """Open one with a key that all processes have."""
+        return EncryptedStore(SQLiteStore(place), self.key)
 
 
 class TestSQLite(StoreSuite):
