@@ -241,12 +241,14 @@ def _check_scope(scope: object) -> object:
 
 # Arguments of the clients' classes that come from elsewhere, and from where.
 _CREDENTIALS = "it belongs to the credentials, connect(provider, creds)"
+_ENCRYPTION = "open the store with it: store=open_store(url, encryption_key=…)"
 _DECLARATION = "the provider's declaration says that: "
 _ELSEWHERE = {
     "AsyncOAuth1Client": {
         **dict.fromkeys(
             ("client_id", "client_secret", "rsa_key", "token", "token_secret"), _CREDENTIALS
         ),
+        "encryption_key": _ENCRYPTION,
         "force_include_body": f"{_DECLARATION}body_hash",
         "scope": "OAuth 1.0a has none: what a token may do is said where the client is registered",
         "signature_type": f"{_DECLARATION}placement",
@@ -256,6 +258,7 @@ _ELSEWHERE = {
         **dict.fromkeys(("client_id", "client_secret", "username", "password"), _CREDENTIALS),
         "token": f"{_CREDENTIALS}: access_token, refresh_token, expires_at",
         "client_auth_method": "did you mean 'token_endpoint_auth_method'?",
+        "encryption_key": _ENCRYPTION,
         "refresh_token_url": f"{_DECLARATION}token_endpoint",
         "state": "pass it to create_authorization_url()",
         "token_endpoint": f"{_DECLARATION}token_endpoint",
@@ -265,6 +268,7 @@ _ELSEWHERE = {
     "AsyncAssertionClient": {
         **dict.fromkeys(("issuer", "key", "token_endpoint", "token_url"), _CREDENTIALS),
         "audience": f"{_DECLARATION}audience",
+        "encryption_key": _ENCRYPTION,
         "grant_type": "there is one only, RFC 7523's",
         "header": f"{_CREDENTIALS}: key_id, and {_DECLARATION}alg",
         "token": "set client.token",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 import attrs
@@ -18,6 +18,8 @@ __all__ = ["Worker"]
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
+# What waits for the result, what is called, and with what.
+_Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 # Seconds that the exit of the program waits for a thread to finish what it was given.
 _LAST_WAIT = 10.0
@@ -34,8 +36,8 @@ class Worker:
     name: str
     at_end: Callable[[], object] = attrs.field(repr=False)
     thread: Thread = attrs.field(init=False)
-    _jobs: SimpleQueue[Callable[[], None] | None] = attrs.field(
-        factory=SimpleQueue[Callable[[], None] | None], init=False, repr=False
+    _jobs: SimpleQueue[_Job | None] = attrs.field(
+        factory=SimpleQueue["_Job | None"], init=False, repr=False
     )
     _process: int = attrs.field(factory=os.getpid, init=False)
     _stopped: bool = attrs.field(default=False, init=False)
@@ -67,21 +69,10 @@ class Worker:
         Raises RuntimeError once it was stopped.
         """
         future: Future[T] = Future()
-
-        def job() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = function(*arguments)
-            except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
         with self._guard:
             if self._stopped:
                 raise RuntimeError(f"{self.name}: stopped")
-            self._jobs.put(job)
+            self._jobs.put((future, function, arguments))
         return future
 
     async def run(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
@@ -99,11 +90,23 @@ class Worker:
 _WORKERS: WeakSet[Worker] = WeakSet()
 
 
-def _serve(jobs: SimpleQueue[Callable[[], None] | None], at_end: Callable[[], object]) -> None:
+def _serve(jobs: SimpleQueue[_Job | None], at_end: Callable[[], object]) -> None:
     while (job := jobs.get()) is not None:
-        job()
+        _work(*job)
         del job  # what it holds is not ours to keep until the next one comes
     at_end()
+
+
+def _work(future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function(*arguments)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+        future.set_exception(error)
+        del future  # it holds the error, which holds this frame
+    else:
+        future.set_result(result)
 
 
 @atexit.register

@@ -10,13 +10,14 @@ import sqlite3
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oauthkit import GrantKey, SQLiteStore, open_store
+from oauthkit import ConfigurationError, GrantKey, SQLiteStore, open_store
 from oauthkit.tokens.filelocks import try_lock
 from support import fresh, run
 from tokens.grants import KEY, record, turns
@@ -151,6 +152,32 @@ def test_a_store_that_nobody_holds_leaves_nothing(tmp_path: Path) -> None:
         gc.enable()
     assert "tokens.db-wal" not in names(tmp_path)
     assert files >= open_files()
+
+
+def test_an_error_is_freed_with_who_got_it(tmp_path: Path) -> None:
+    """It holds frames, and they whatever was given to the store: none of them holds it."""
+    (tmp_path / "tokens.db").write_text("something else")
+    (tmp_path / "tokens.db").chmod(0o600)
+
+    async def fail(store: SQLiteStore) -> weakref.ref[ConfigurationError]:
+        try:
+            await store.load(KEY)
+        except ConfigurationError as error:
+            return weakref.ref(error)
+        raise AssertionError("it was read")
+
+    async def main() -> weakref.ref[ConfigurationError]:
+        store = SQLiteStore(tmp_path / "tokens.db")
+        error = await fail(store)
+        await store._the_opened().worker.run(int)  # the thread is done with what came before
+        return error
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(main())() is None
+    finally:
+        gc.enable()
 
 
 def test_the_end_of_the_program(tmp_path: Path) -> None:
