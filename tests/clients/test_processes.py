@@ -12,8 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from oauthkit import GrantKey, SQLiteStore
 from oauthkit.testing.servers import OAuth2Server
+
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "processes of one machine share a grant", rfc=None, judge="none but ours"
+)
 
 PROCESSES = 8
 EXPIRIES = 5

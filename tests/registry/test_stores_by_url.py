@@ -27,6 +27,10 @@ from oauthkit.tokens import opening
 from oauthkit.tokens.opening import Stores
 from registry.distributions import Site
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "stores by URL", rfc=None, judge="none but ours"
+)
+
 GROUP = "oauthkit.stores"
 PASSWORD = "hunter/2#x%41"
 PLUGIN = """

@@ -27,6 +27,10 @@ from oauthkit import (
 from support import run
 from tokens.grants import KEY, record
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores", "tokens encrypted at rest", rfc=None, judge="none but ours"
+)
+
 OTHER = attrs.evolve(KEY, account="mallory")
 ONE = record({"access_token": "the-access-token", "extra": {"a": [1]}}, "the-refresh-token")
 FIRST, SECOND = Fernet.generate_key(), Fernet.generate_key().decode()

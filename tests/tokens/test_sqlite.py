@@ -22,6 +22,13 @@ from oauthkit.tokens.filelocks import try_lock
 from support import fresh, run
 from tokens.grants import KEY, record, turns
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores",
+    "SQLite: locks that die with their holder, threads, forks",
+    rfc=None,
+    judge="none but ours",
+)
+
 OTHER = GrantKey(issuer="https://as.example", client_id="id", account="other")
 ONE = record({"access_token": "t"}, "r")
 TWO = record({"access_token": "u"}, "s", 2)

@@ -14,6 +14,13 @@ from oauthkit.tokens import sqlite_file
 from support import run
 from tokens.grants import KEY, record
 
+pytestmark = pytest.mark.proves(
+    "Tokens and stores",
+    "SQLite: a file for its owner, recognised, never overwritten",
+    rfc=None,
+    judge="none but ours",
+)
+
 ONE = record({"access_token": "t"}, "r")
 
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from oauthkit import EncryptedStore, SQLiteStore, TokenStore, open_store
 from oauthkit.testing import StoreSuite
+
+pytestmark = pytest.mark.proves(
+    "Tokens and stores",
+    "every store keeps the contract, with processes",
+    rfc=None,
+    judge="none but ours",
+)
 
 
 class TestMemory(StoreSuite):

@@ -10,6 +10,13 @@ import pytest
 from oauthkit.testing import StoreSuite
 from testing.stores import broken
 
+pytestmark = pytest.mark.proves(
+    "Servers, simulators and laws for tests",
+    "broken stores are caught",
+    rfc=None,
+    judge="none but ours",
+)
+
 TESTS = sorted(name for name in vars(StoreSuite) if name.startswith("test_"))
 BROKEN = {
     name.removesuffix("Suite").lower(): kind
