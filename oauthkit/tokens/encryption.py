@@ -12,12 +12,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.stores import GrantKey, Record, TokenStore
+from oauthkit.tokens.stores import SEALED, GrantKey, Record, TokenStore
 
 __all__ = ["EncryptedStore"]
 
 _SLOT = ("", "")
-_MEMBER = "encrypted"
 
 
 def _key_ring(keys: str | bytes | Sequence[str | bytes]) -> MultiFernet:
@@ -52,7 +51,7 @@ class EncryptedStore:
         found = await self.store.load(key)
         if found is None:
             return None
-        sealed = found.access_tokens.get(_SLOT, Token()).get(_MEMBER)
+        sealed = found.access_tokens.get(_SLOT, Token()).get(SEALED)
         if not isinstance(sealed, str) or found.refresh_token is not None:
             raise _refused(key, "it is not encrypted")
         opened = self._open(sealed)
@@ -66,7 +65,7 @@ class EncryptedStore:
     async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
         """Store *record* if the stored version is *expected*; None: if there is no record."""
         text = json.dumps([key.to_json(), record.to_json()])
-        sealed = Token({_MEMBER: self._ring.encrypt(text.encode()).decode()})
+        sealed = Token({SEALED: self._ring.encrypt(text.encode()).decode()})
         envelope = Record(access_tokens={_SLOT: sealed}, version=record.version)
         return await self.store.compare_and_swap(key, expected, envelope)
 

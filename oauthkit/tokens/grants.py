@@ -15,7 +15,7 @@ from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.flights import Flights
-from oauthkit.tokens.stores import GrantKey, Record, TokenStore
+from oauthkit.tokens.stores import GrantKey, Record, TokenStore, refuse_sealed
 from oauthkit.tokens.tellings import Notify, Tellings
 
 __all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
@@ -184,6 +184,7 @@ class Grant:
 
     def start_from(self, stored: Record | None) -> Start:
         """Note what a flight begins with, and take over what is *stored* unless memory counts."""
+        refuse_sealed(self.key, stored)
         counts = self.initial if stored is None else stored
         if not self.seeded:
             self.adopt(counts)
@@ -226,6 +227,7 @@ class Grant:
         """Return the token that counts now, and whether it is what was got, and is stored."""
         while True:
             stored = await self.store.load(self.key)
+            refuse_sealed(self.key, stored)
             now_stored = None if stored is None else stored.refresh_token
             if since.asked and not fresh and now_stored != since.was_stored:
                 # Somebody has logged in again: what came of the old grant has no place here.

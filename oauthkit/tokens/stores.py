@@ -15,9 +15,20 @@ import attrs
 from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
 
-__all__ = ["GrantKey", "MemoryStore", "Record", "TokenStore", "open_memory"]
+__all__ = [
+    "SEALED",
+    "GrantKey",
+    "MemoryStore",
+    "Record",
+    "TokenStore",
+    "open_memory",
+    "refuse_sealed",
+]
 
 ScopeAndResource = tuple[str, str]
+
+SEALED = "encrypted"
+"""The one member of a token that stands for an encrypted record."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +127,22 @@ def _read_json(text: str) -> Any:
         pass
     # Outside of the handler: the decoder's own error holds the text.
     raise ValueError("not JSON")
+
+
+def refuse_sealed(key: GrantKey, record: Record | None) -> None:
+    """
+    Raise ConfigurationError for what an ``EncryptedStore`` wrote, found by who has no key.
+
+    It looks like a grant without a token: whoever took it for one would overwrite it.
+    """
+    if record is None:
+        return
+    for token in record.access_tokens.values():
+        if SEALED in token and "access_token" not in token:
+            raise ConfigurationError(
+                f"the stored record of {key!r} is encrypted, and was left as it is: pass "
+                "open_store(…, encryption_key=…) as store=, with the key that it was written with"
+            )
 
 
 @runtime_checkable

@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from clients.oauth2_example import LOGIN, log_in
+from clients.test_oauth2_failing_stores import log_in_with
 from oauthkit import (
     ConfigurationError,
     EncryptedStore,
@@ -24,6 +26,7 @@ from oauthkit import (
     SQLiteStore,
     open_store,
 )
+from oauthkit.testing.servers import OAuth2Server
 from support import run
 from tokens.grants import KEY, record
 
@@ -202,3 +205,27 @@ def test_by_url() -> None:
     assert one.store is other.store is open_store("memory://sealed")
     with pytest.raises(ConfigurationError, match="encryption_key"):
         open_store("memory://sealed", encryption_key="")
+
+
+def test_a_client_without_the_key_leaves_the_record_as_it_is() -> None:
+    """It neither asks for a token nor logs in over the user's grant, and says what to pass."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+
+        async def main() -> None:
+            inner = MemoryStore()
+            async with server.session() as session:
+                sealed = EncryptedStore(inner, FIRST)
+                await log_in_with(server, log_in(server, session, store=sealed, account="alice"))
+                before = {key: await inner.load(key) async for key in inner.iterate()}
+                server.log.clear()
+                plain = log_in(server, session, store=inner, account="alice")
+                with pytest.raises(ConfigurationError, match="encryption_key"):
+                    await plain.get("/echo")
+                with pytest.raises(ConfigurationError, match="encryption_key"):
+                    await plain.refresh_token()
+                assert 0 == server.token_requests
+                with pytest.raises(ConfigurationError, match="encryption_key"):
+                    await log_in_with(server, plain)
+                assert before == {key: await inner.load(key) async for key in inner.iterate()}
+
+        run(main())
