@@ -1,4 +1,4 @@
-"""Play the scenario, and judge each request by what the server has in its log ."""
+"""Play the scenario, and judge each request by what the server has in its log."""
 
 from __future__ import annotations
 
