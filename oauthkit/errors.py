@@ -11,7 +11,8 @@ Everything that oauthkit raises, and what each error carries as evidence.
     ├── RequestError (ValueError)         one request that cannot be sent as it was asked for
     │   └── ForeignOriginError            its origin is none that the token may go to
     ├── OAuthError                        a server said no, or what came back is not an answer
-    │   └── CallbackError                 … in the redirect back from the authorization endpoint
+    │   ├── CallbackError                 … in the redirect back from the authorization endpoint
+    │   └── ReauthorizationRequired       only the user can help: by logging in again
     ├── UnreachableError                  no answer: connection, TLS or the deadline
     └── LoopError (RuntimeError)          a client that lives on another, still open event loop
 
@@ -38,6 +39,7 @@ __all__ = [
     "LoopError",
     "OAuthError",
     "OAuthKitError",
+    "ReauthorizationRequired",
     "RegistryError",
     "RequestError",
     "UnreachableError",
@@ -226,6 +228,35 @@ class OAuthError(OAuthKitError):
 
 class CallbackError(OAuthError):
     """The redirect back from the authorization endpoint is a refusal, or belongs to another one."""
+
+
+class ReauthorizationRequired(OAuthError):
+    """
+    A grant has ended, or there is none: only the user can help, by logging in (again).
+
+    *provider* and *account* say whose it is. *authorization_endpoint* (None: not known), *issuer*
+    (or the token endpoint), *client_id* and *scope* are what the login is to be for. *error* is
+    ``invalid_grant`` where the server has refused the refresh token, with what else is known of its
+    answer, and ``login_required`` where there is nothing that could be sent.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str,
+        issuer: str,
+        client_id: str,
+        scope: str = "",
+        authorization_endpoint: str | None = None,
+        **answer: Any,
+    ) -> None:
+        self.account = account
+        self.issuer = issuer
+        self.client_id = client_id
+        self.scope = scope
+        self.authorization_endpoint = authorization_endpoint
+        super().__init__(message, **answer)
 
 
 class UnreachableError(OAuthKitError):

@@ -17,6 +17,7 @@ from oauthkit.errors import (
     LoopError,
     OAuthError,
     OAuthKitError,
+    ReauthorizationRequired,
     RegistryError,
     RequestError,
     UnreachableError,
@@ -38,6 +39,9 @@ RAISED: list[OAuthKitError] = [
     ForeignOriginError("https://evil", ["https://h"], provider="x"),
     OAuthError("text", error="invalid_response", status=500, length=3, shape="text"),
     CallbackError("text", error="access_denied", error_description="no", provider="x"),
+    ReauthorizationRequired(
+        "text", account="a", issuer="https://h", client_id="c", error="invalid_grant", status=400
+    ),
     UnreachableError("text", endpoint="https://h/token", deadline=30.0),
     LoopError("text"),
 ]
@@ -75,6 +79,7 @@ def test_pickled(error: OAuthKitError) -> None:
         (RequestError, (ValueError,)),
         (ForeignOriginError, (RequestError,)),
         (CallbackError, (OAuthError,)),
+        (ReauthorizationRequired, (OAuthError,)),
         (LoopError, (RuntimeError,)),
     ],
 )

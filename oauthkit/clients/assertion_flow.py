@@ -42,6 +42,14 @@ class AssertionExchange:
     prepare_claims: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     _signer: JwtSigner | None = attrs.field(default=None, init=False, repr=False)
 
+    @property
+    def needs_user(self) -> bool:
+        """Whether a user has to log in: never; see ``Exchange``."""
+        return False
+
+    def spends(self, record: Record) -> None:
+        """Return the refresh token that a call would send: there is none; see ``Exchange``."""
+
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's
         """Return the members of a new token; see ``Exchange``."""
         form = {"grant_type": self.grant_type, "assertion": await self.assertion(), **self.form}

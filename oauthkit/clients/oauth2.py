@@ -16,7 +16,7 @@ from oauthkit.clients.options import (
     check_redirect_uri,
 )
 from oauthkit.clients.overrides import read_texts
-from oauthkit.errors import CallbackError, RequestError
+from oauthkit.errors import CallbackError, OAuthError, RequestError
 from oauthkit.protocol import grants, pkce
 from oauthkit.protocol.authorization_request import (
     AuthorizationRequest,
@@ -210,14 +210,15 @@ class AsyncOAuth2Client(OAuth2Wiring):
         Renew the token now (RFC 6749 §6), keep it, and return it; an old refresh token is kept.
 
         *refresh_token* defaults to the grant's, as memory or the store has it by then. Raises
-        RequestError where there is none, OAuthError where the server refuses, UnreachableError
-        where it does not answer.
+        RequestError where there is none, ReauthorizationRequired where the server has refused the
+        grant's own, OAuthError where it refuses otherwise, UnreachableError where it does not
+        answer.
         """
         endpoint = self._refresh_endpoint or self._token_endpoint
         target = self._protocol_url(url, "token_endpoint", endpoint)
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         notify = notifier(self._update_token, older=self._updater_style)
-        seconds = self._deadline
+        seconds, exchange = self._deadline, self._exchange()
         self._sessions.get()
 
         async def fly() -> Landing:
@@ -233,9 +234,24 @@ class AsyncOAuth2Client(OAuth2Wiring):
                         "there is no refresh token: pass one, or fetch a token first"
                     )
                 body = {**grants.refresh_token(spent), **self._refresh_params, **form}
-                members = await flow.fetch(
-                    target, body, hook="refresh_token_response", headers=headers
-                )
+                own = url is None and spent == known and exchange.needs_user
+                refusal = grant.what_ended(spent) if own else None
+                members: dict[str, Any] = {}
+                if refusal is None:
+                    try:
+                        members = await flow.fetch(
+                            target, body, hook="refresh_token_response", headers=headers
+                        )
+                    except OAuthError as error:
+                        if not own or error.error != "invalid_grant" or await grant.is_newer(began):
+                            raise
+                        refusal = exchange.ask_for_login(error)
+                        grant.end(spent, refusal)
+                if refusal is not None:
+                    try:
+                        raise refusal
+                    finally:
+                        del refusal  # it holds this frame
                 if self._refresh_endpoint is None:
                     self._adopt(target)
                 members = {"refresh_token": spent, **members}

@@ -11,7 +11,7 @@ import attrs
 
 from oauthkit.clients.overrides import read_texts
 from oauthkit.clients.spellings import spell
-from oauthkit.errors import OAuthError, RequestError, mask
+from oauthkit.errors import OAuthError, ReauthorizationRequired, RequestError, mask
 from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenticate
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
@@ -19,7 +19,7 @@ from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import is_credential
 from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED
-from oauthkit.tokens.stores import Record
+from oauthkit.tokens.stores import GrantKey, Record
 from oauthkit.transport.seams import Answer, Caller, show_content_type
 
 __all__ = ["OAuth2Exchange", "OAuth2Flow", "ParseToken"]
@@ -28,6 +28,12 @@ _ACCEPT = {"Accept": "application/json", "User-Agent": "oauthkit"}
 # Members of a form that are no secret: masking "refresh_token" would hide what went wrong.
 _PLAIN_MEMBERS = frozenset(
     {"grant_type", "scope", "redirect_uri", "token_type_hint", "client_id", "username"}
+)
+
+# What an OAuthError knows of an answer.
+_OF_AN_ANSWER = (
+    *("error", "error_description", "error_uri", "provider", "endpoint"),
+    *("status", "content_type", "length", "shape"),
 )
 
 
@@ -189,10 +195,13 @@ class OAuth2Exchange:
     """
     Get a new access token for a grant: by its refresh token, else by a grant that needs no user.
 
-    It holds no client and no source.
+    It holds no client and no source. *key* and *authorization_endpoint* are for who has to send a
+    user there.
     """
 
     flow: OAuth2Flow
+    key: GrantKey
+    authorization_endpoint: str | None = None
     token_endpoint: str | None
     refresh_endpoint: str | None = None
     refresh_params: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
@@ -204,25 +213,51 @@ class OAuth2Exchange:
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:
         """Return the members of a new token; see ``Exchange``."""
-        if record is not None and record.refresh_token and self._may_refresh(record):
+        refusal = None
+        if record is not None and (token := self.spends(record)) is not None:
             scope = None if self.slot in record.access_tokens else self.scope
             try:
-                return await self.refresh(record.refresh_token, scope)
+                return await self.refresh(token, scope)
             except OAuthError as error:
-                if error.error != "invalid_grant" or not self._needs_no_user:
+                if error.error != "invalid_grant":
                     raise
-        if not self._needs_no_user:
-            raise OAuthError(
-                "there is no token, or it has expired and there is no refresh token: send the user "
-                "to create_authorization_url() and finish with fetch_token()",
-                error=LOGIN_REQUIRED,
-                provider=self.flow.whose,
-            )
+                refusal = error
+        if self.needs_user:
+            try:
+                raise self.ask_for_login(refusal)
+            finally:
+                del refusal  # it holds this frame
         if self.grant_type == "password":
             form = password(self.username or "", self.password or "", self.scope)
         else:
             form = client_credentials(self.scope)
         return await self.flow.fetch(self._endpoint(self.token_endpoint), form)
+
+    def spends(self, record: Record) -> str | None:
+        """Return the refresh token of *record* that a call would send; see ``Exchange``."""
+        return record.refresh_token if record.refresh_token and self._may_refresh(record) else None
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether a user has to log in where there is no refresh token; see ``Exchange``."""
+        return not self._needs_no_user
+
+    def ask_for_login(self, refusal: OAuthError | None) -> ReauthorizationRequired:
+        """Make the error of a grant that is none any more, since the server said *refusal*."""
+        why = "there is no token, or it has expired and there is no refresh token"
+        known: dict[str, Any] = {"error": LOGIN_REQUIRED, "provider": self.flow.whose}
+        if refusal is not None:
+            why = str(refusal)
+            known = {name: getattr(refusal, name) for name in _OF_AN_ANSWER}
+        return ReauthorizationRequired(
+            f"{why}: send the user to create_authorization_url() and finish with fetch_token()",
+            account=self.key.account,
+            issuer=self.key.issuer,
+            client_id=self.key.client_id,
+            scope=self.scope,
+            authorization_endpoint=self.authorization_endpoint,
+            **known,
+        )
 
     async def refresh(self, token: str, scope: str | None = None) -> Mapping[str, Any]:
         """Spend a refresh token (RFC 6749 §6)."""

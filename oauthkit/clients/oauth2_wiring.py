@@ -250,8 +250,11 @@ class OAuth2Wiring(Client):
             self._signings.clear()
 
     def _exchange(self) -> OAuth2Exchange:
+        provider = self._of_oauth2
         return OAuth2Exchange(
             flow=self._flow(),
+            key=self._the_grant.key,
+            authorization_endpoint=None if provider is None else provider.authorization_endpoint,
             token_endpoint=self._token_endpoint,
             refresh_endpoint=self._refresh_endpoint,
             refresh_params=self._refresh_params,

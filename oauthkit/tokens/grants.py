@@ -6,12 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from oauthkit.errors import ConfigurationError
+from oauthkit.errors import ConfigurationError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.flights import Flights
@@ -116,7 +117,9 @@ class Grant:
     leaves the memory alone. *initial* is what counts where the store has no record. *after_401* are
     the tokens that were got because a resource refused the one before, and when (by the clock of
     who got them). *unsaved* are those that are got and not stored yet, in the order in which they
-    were got: where a store failed, the next flight tries again before anything is spent.
+    were got: where a store failed, the next flight tries again before anything is spent. *refused*
+    is the refresh token that the server has refused for good, and *ended* what was said of it: it
+    is said again, without a request, until there is a login.
     """
 
     store: TokenStore
@@ -130,6 +133,8 @@ class Grant:
     )
     initial: Record | None = attrs.field(default=None, init=False, repr=False)
     unsaved: list[Unsaved] = attrs.field(factory=list[Unsaved], init=False, repr=False)
+    refused: str | None = attrs.field(default=None, init=False, repr=False)
+    ended: ReauthorizationRequired | None = attrs.field(default=None, init=False, repr=False)
     flights: Flights[Landing] = attrs.field(factory=Flights[Landing], init=False, repr=False)
     tellings: Tellings = attrs.field(factory=Tellings, init=False, repr=False)
     # The slot that the shared flight is for, while there is one.
@@ -159,6 +164,7 @@ class Grant:
     def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
         """Put *token* into memory by hand; None clears all of them. The store is not touched."""
         self.generation += 1
+        self.refused = self.ended = None
         self.after_401.clear()
         self.tokens = {} if token is None else {slot: token}
         self.known = self.seeded = True
@@ -177,6 +183,17 @@ class Grant:
             self.tokens = {slot: _complete(record, slot) for slot in record.access_tokens}
         self.known, self.seeded = True, False
 
+    def end(self, refresh_token: str, error: ReauthorizationRequired) -> None:
+        """Note that only the user can help, since *refresh_token* was refused."""
+        # A copy: what was raised holds frames, and they hold much.
+        self.refused, self.ended = refresh_token, copy(error)
+
+    def what_ended(self, refresh_token: str | None) -> ReauthorizationRequired | None:
+        """Return what is to be raised instead of sending *refresh_token*, if it was refused."""
+        if self.ended is None or refresh_token is None or refresh_token != self.refused:
+            return None
+        return copy(self.ended)
+
     def start(self) -> Start:
         """Note what a flight begins with that does not ask the store first."""
         by_hand = self._by_hand() if self.seeded else None
@@ -186,6 +203,9 @@ class Grant:
         """Note what a flight begins with, and take over what is *stored* unless memory counts."""
         refuse_sealed(self.key, stored)
         counts = self.initial if stored is None else stored
+        if self.seeded and self.ended is not None and stored is not None:
+            # What was put there by hand was refused; what is stored is somebody's login.
+            self.seeded = stored.refresh_token == self.refused
         if not self.seeded:
             self.adopt(counts)
         return Start(
@@ -195,6 +215,11 @@ class Grant:
             asked=True,
             was_stored=None if stored is None else stored.refresh_token,
         )
+
+    async def is_newer(self, began: Start) -> bool:
+        """Look again: tell whether somebody has stored another refresh token since *began*."""
+        stored = await self.store.load(self.key)
+        return stored is not None and stored.refresh_token not in (None, began.was_stored)
 
     def _by_hand(self) -> Record:
         """Return the tokens that were put into memory as a record."""
@@ -247,6 +272,8 @@ class Grant:
             if await self.store.compare_and_swap(self.key, expected, record):
                 break
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
+        if fresh:
+            self.refused = self.ended = None
         if self.generation != since.generation:
             return _complete(record, slot), True
         self.after_401.pop(slot, None)

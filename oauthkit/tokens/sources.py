@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from oauthkit.errors import LoopError, OAuthError
+from oauthkit.errors import LoopError, OAuthError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
@@ -27,12 +27,21 @@ _AFTER_401 = 300.0
 class Exchange(Protocol):
     """Gets an access token for a grant: by its refresh token, or by a grant of the client's own."""
 
+    @property
+    def needs_user(self) -> bool:
+        """Whether only a user can help where there is no refresh token."""
+        ...
+
+    def spends(self, record: Record) -> str | None:
+        """Return the refresh token of *record* that a call would send; None where it sends none."""
+        ...
+
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:
         """
         Return the members of a new token.
 
-        Raises OAuthError where the server refuses, and where only the user can help
-        (LOGIN_REQUIRED).
+        Raises OAuthError where the server refuses, ReauthorizationRequired where only the user can
+        help, unless somebody has stored another refresh token meanwhile.
         """
         ...
 
@@ -64,7 +73,9 @@ class StoredSource:
         Return a token that is good now, never one equal to *rejected*.
 
         Raises NothingNewError where *rejected* cannot be replaced; OAuthError and UnreachableError
-        where the server refuses or does not answer; whatever the store or *notify* raises.
+        where the server refuses or does not answer; ReauthorizationRequired where the grant has
+        ended, and from then on, without a request, until there is a login; whatever the store or
+        *notify* raises.
         """
         grant = self.grant
         while True:
@@ -177,14 +188,26 @@ class StoredSource:
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
             if held is not None and not _same(held, rejected) and self._is_good(held):
                 return Landing(began.generation, self.slot, held)
+            record = began.record
+            spent = None if record is None else self.exchange.spends(record)
+            ended = grant.what_ended(spent)
+            if ended is not None and record is not None:
+                if self.exchange.needs_user:
+                    try:
+                        raise ended
+                    finally:
+                        del ended  # it holds this frame
+                record = attrs.evolve(record, refresh_token=None)
             try:
-                members = await self.exchange(began.record)
+                members = await self.exchange(record)
             except OAuthError as error:
                 if grant.generation != began.generation:
                     # Somebody set another token meanwhile: this failure is nobody's.
                     return Landing(began.generation, self.slot, NO_TOKEN)
                 newer = await self._read_again(stored, began, error.error)
                 if newer is None:
+                    if spent is not None and isinstance(error, ReauthorizationRequired):
+                        grant.end(spent, error)
                     raise
                 stored = newer
                 continue

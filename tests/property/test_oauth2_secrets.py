@@ -194,7 +194,7 @@ def test_reprs(secret: str) -> None:
     """What holds secrets says nothing of them."""
     flow = OAuth2Flow(whose="x", client_id="id", client_secret=secret, caller=Echo(200, b""))
     exchange: Any = OAuth2Exchange(
-        flow=flow, token_endpoint=None, grant_type="password", password=secret
+        flow=flow, key=KEY, token_endpoint=None, grant_type="password", password=secret
     )
     asked = StoredSource(grant=grant_of(MemoryStore(), KEY), exchange=exchange)
     members = {"access_token": secret, "refresh_token": secret, "id_token": secret, secret: secret}

@@ -45,6 +45,11 @@ class Exchange:
     spent: list[str | None] = attrs.field(factory=list[str | None], repr=False)
     started: asyncio.Event = attrs.field(factory=asyncio.Event)
     issued: int = 0
+    needs_user: bool = True
+
+    def spends(self, record: Record) -> str | None:
+        """Return the refresh token that a call would spend."""
+        return record.refresh_token
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:
         """Issue the next token."""
