@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from oauthkit.tokens import (
         EncryptedStore,
         GrantKey,
+        Mark,
         MemoryStore,
         Record,
         SQLiteStore,
@@ -65,6 +66,7 @@ __all__ = [
     "ForeignOriginError",
     "GrantKey",
     "LoopError",
+    "Mark",
     "MemoryStore",
     "OAuth1Credentials",
     "OAuth1Provider",
@@ -100,6 +102,7 @@ _HOMES = {
     "Client": "oauthkit.clients",
     "EncryptedStore": "oauthkit.tokens",
     "GrantKey": "oauthkit.tokens",
+    "Mark": "oauthkit.tokens",
     "MemoryStore": "oauthkit.tokens",
     "OAuth1Credentials": "oauthkit.credentials",
     "OAuth1Provider": "oauthkit.provider",

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from oauthkit import GrantKey, Record, Token, TokenStore
+from oauthkit import GrantKey, Mark, Record, Token, TokenStore
 from oauthkit.testing.store_processes import KEY, children, number_in, record_of
 
 __all__ = ["StoreSuite"]
@@ -409,6 +409,7 @@ def _text(record: Record) -> str:
         "tokens": sorted(tokens, key=repr),
         "refresh_token": record.refresh_token,
         "version": record.version,
+        "mark": record.mark and [record.mark.digest, repr(record.mark)],
     }
     return json.dumps(members, sort_keys=True)
 
@@ -436,8 +437,11 @@ def _records() -> tuple[Any, Any]:
     )
     tokens = st.dictionaries(text, values, max_size=4).map(Token)
     keys = st.builds(GrantKey, issuer=text, client_id=text, account=text)
+    flags = {"lost": st.booleans(), "final": st.booleans()}
+    marks = st.builds(Mark, digest=text, holder=text, since=st.floats(0, 2**40), **flags)
     records = st.builds(
         Record,
+        mark=st.one_of(st.none(), marks),
         access_tokens=st.dictionaries(st.tuples(text, text), tokens, max_size=3),
         refresh_token=st.one_of(st.none(), text),
         version=st.integers(1, 2**53),

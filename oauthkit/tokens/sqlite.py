@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, closing
-from typing import TypeVar, TypeVarTuple
+from typing import ClassVar, TypeVar, TypeVarTuple
 from urllib.parse import unquote
 from weakref import finalize
 
@@ -103,6 +103,8 @@ class SQLiteStore:
     What blocks happens in one thread, which ends with ``close()`` or with the store. A closed store
     opens again when it is used. A store may be used by a forked child, and by several threads.
     """
+
+    lock_proves_death: ClassVar[bool] = True
 
     path: str = attrs.field(converter=_absolute)
     _opened: _Opened | None = attrs.field(default=None, init=False, repr=False)

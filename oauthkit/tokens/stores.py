@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, Self, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 from weakref import WeakValueDictionary
 
 import attrs
@@ -18,6 +19,7 @@ from oauthkit.protocol.token import Token
 __all__ = [
     "SEALED",
     "GrantKey",
+    "Mark",
     "MemoryStore",
     "Record",
     "TokenStore",
@@ -60,13 +62,44 @@ class GrantKey:
 
 
 @attrs.frozen(kw_only=True)
+class Mark:
+    """
+    Says that a refresh token is being spent: the one whose SHA-256 is *digest*.
+
+    *holder* names who sends it, and nobody else, and *since* is when it was first about to be sent
+    (seconds since the epoch). *lost*: an answer to it has got lost. *final*: it is not to be sent
+    any more; only the user can help.
+    """
+
+    digest: str = attrs.field(repr=False)
+    holder: str
+    since: float
+    lost: bool = False
+    final: bool = False
+
+    @classmethod
+    def of(cls, refresh_token: str, holder: str, since: float) -> Self:
+        """Mark *refresh_token*, before it is sent for the first time."""
+        return cls(digest=_digest(refresh_token), holder=holder, since=since)
+
+    def is_of(self, refresh_token: str) -> bool:
+        """Tell whether it is this refresh token that is being spent."""
+        return self.digest == _digest(refresh_token)
+
+
+def _digest(refresh_token: str) -> str:
+    return hashlib.sha256(refresh_token.encode(errors="surrogatepass")).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
 class Record:
     """
     One grant as it is stored.
 
     *access_tokens* are those that were got with the grant, by (scope, resource), both "" where the
     protocol has none; an OAuth 1.0a token lies under ("", ""). *refresh_token* is the grant's own
-    (RFC 6749 §6). *version* grows by one with every change.
+    (RFC 6749 §6). *version* grows by one with every change. *mark* says of a refresh token that it
+    is being spent, or that it was and nobody knows what came of it.
     """
 
     access_tokens: Mapping[ScopeAndResource, Token] = attrs.field(
@@ -74,6 +107,7 @@ class Record:
     )
     refresh_token: str | None = attrs.field(default=None, repr=False)
     version: int = 1
+    mark: Mark | None = None
 
     def to_json(self) -> str:
         """
@@ -82,11 +116,13 @@ class Record:
         Raises TypeError for a member that JSON has no value for.
         """
         tokens = [[*slot, dict(token)] for slot, token in self.access_tokens.items()]
-        members = {
+        members: dict[str, Any] = {
             "access_tokens": tokens,
             "refresh_token": self.refresh_token,
             "version": self.version,
         }
+        if self.mark is not None:
+            members["mark"] = attrs.asdict(self.mark)
         return json.dumps(members)
 
     @classmethod
@@ -101,15 +137,33 @@ class Record:
                 "access_tokens": [*listed],
                 "refresh_token": str() | None as refresh_token,
                 "version": int(version),
+                **others,
             }:
                 tokens = dict(map(_read_slot, listed))
                 return cls(
                     access_tokens=tokens,
                     refresh_token=refresh_token,
                     version=version,
+                    mark=_read_mark(others.get("mark")),
                 )
             case _:
                 raise ValueError("not the record of a grant")
+
+
+def _read_mark(found: Any) -> Mark | None:
+    match found:
+        case None:
+            return None
+        case {
+            "digest": str(digest),
+            "holder": str(holder),
+            "since": int() | float() as since,
+            "lost": bool(lost),
+            "final": bool(final),
+        }:
+            return Mark(digest=digest, holder=holder, since=since, lost=lost, final=final)
+        case _:
+            raise ValueError("not the record of a grant")
 
 
 def _read_slot(entry: Any) -> tuple[ScopeAndResource, Token]:
@@ -152,6 +206,11 @@ class TokenStore(Protocol):
 
     A store blocks no event loop and raises whatever its back end raises: a failure reaches every
     caller that waits for it, and nothing is kept of it.
+
+    A store may have an attribute *lock_proves_death*, True: whoever holds the lock knows that
+    nobody who held it before goes on with what he did under it. That is so where a lock is freed by
+    its holder and by his death alone. A lock that can run out (a lease) proves nothing, and neither
+    does a store without the attribute.
     """
 
     async def load(self, key: GrantKey) -> Record | None:
@@ -182,6 +241,8 @@ class TokenStore(Protocol):
 @attrs.define(eq=False)
 class MemoryStore:
     """A store in the memory of one process, lost at its exit; what a client uses by default."""
+
+    lock_proves_death: ClassVar[bool] = True
 
     _records: dict[GrantKey, Record] = attrs.field(
         factory=dict[GrantKey, Record], init=False, repr=False
