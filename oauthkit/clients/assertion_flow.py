@@ -43,12 +43,8 @@ class AssertionExchange:
     _signer: JwtSigner | None = attrs.field(default=None, init=False, repr=False)
 
     @property
-    def needs_user(self) -> bool:
-        """Whether a user has to log in: never; see ``Exchange``."""
-        return False
-
-    def spends(self, record: Record) -> None:
-        """Return the refresh token that a call would send: there is none; see ``Exchange``."""
+    def spender(self) -> None:
+        """What is to be known of its refresh tokens: there are none; see ``Exchange``."""
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's
         """Return the members of a new token; see ``Exchange``."""

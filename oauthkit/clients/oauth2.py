@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +27,7 @@ from oauthkit.protocol.authorization_request import (
 from oauthkit.protocol.responses import parse_token_members
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.grants import Landing, Unsaved
+from oauthkit.tokens.spending import Spending
 
 __all__ = ["AsyncOAuth2Client"]
 
@@ -221,41 +223,54 @@ class AsyncOAuth2Client(OAuth2Wiring):
         seconds, exchange = self._deadline, self._exchange()
         self._sessions.get()
 
+        async def send(spending: Spending, own: bool) -> Mapping[str, Any]:
+            body = {**grants.refresh_token(spending.token), **self._refresh_params, **form}
+            try:
+                return await flow.fetch(
+                    target, body, hook="refresh_token_response", headers=headers
+                )
+            except OAuthError as error:
+                began = spending.began
+                if not own or error.error != "invalid_grant" or await grant.is_newer(began):
+                    raise
+                grant.end(spending.token, exchange.ask_for_login(error))
+            # Outside of the handler: what was caught holds much.
+            spending.check()
+            return {}  # not reached: it has just ended
+
         async def fly() -> Landing:
             async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
                 # Under the lock: what was the refresh token before may have been spent meanwhile.
                 await grant.save_late(notify, deadline, seconds)
-                began = grant.start_from(await grant.store.load(grant.key))
-                held = grant.tokens.get(slot)
-                known = began.record.refresh_token if began.record is not None else None
-                spent = refresh_token or known
-                if not spent:
-                    raise RequestError(
-                        "there is no refresh token: pass one, or fetch a token first"
-                    )
-                body = {**grants.refresh_token(spent), **self._refresh_params, **form}
-                own = url is None and spent == known and exchange.needs_user
-                refusal = grant.what_ended(spent) if own else None
-                members: dict[str, Any] = {}
-                if refusal is None:
-                    try:
-                        members = await flow.fetch(
-                            target, body, hook="refresh_token_response", headers=headers
+                while True:
+                    stored = await grant.store.load(grant.key)
+                    began = grant.start_from(stored)
+                    held = grant.tokens.get(slot)
+                    known = began.record.refresh_token if began.record is not None else None
+                    spent = refresh_token or known
+                    if not spent:
+                        raise RequestError(
+                            "there is no refresh token: pass one, or fetch a token first"
                         )
-                    except OAuthError as error:
-                        if not own or error.error != "invalid_grant" or await grant.is_newer(began):
-                            raise
-                        refusal = exchange.ask_for_login(error)
-                        grant.end(spent, refusal)
-                if refusal is not None:
-                    try:
-                        raise refusal
-                    finally:
-                        del refusal  # it holds this frame
+                    spending = Spending(
+                        grant=grant,
+                        spender=exchange,
+                        token=spent,
+                        began=began,
+                        stored=stored,
+                        deadline=deadline,
+                        clock=self._clock,
+                    )
+                    own = url is None and spent == known and exchange.needs_user
+                    if own:
+                        spending.check()
+                    if await spending.begin():
+                        break
+                got = await spending.send(partial(send, spending, own))
                 if self._refresh_endpoint is None:
                     self._adopt(target)
-                members = {"refresh_token": spent, **members}
-                news = Unsaved(slot=slot, members=members, since=began, before=held)
+                members = {"refresh_token": spent, **got}
+                news = Unsaved(slot=slot, members=members, since=spending.began, before=held)
                 grant.hold(news)
                 return await grant.save(news, notify, deadline, seconds)
 

@@ -18,7 +18,8 @@ from oauthkit.protocol.responses import parse_error, parse_token_response, read_
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import is_credential
 from oauthkit.tokens.grants import PLAIN, Slot
-from oauthkit.tokens.seams import LOGIN_REQUIRED
+from oauthkit.tokens.seams import LOGIN_REQUIRED, SENDING
+from oauthkit.tokens.spending import Spender
 from oauthkit.tokens.stores import GrantKey, Record
 from oauthkit.transport.seams import Answer, Caller, show_content_type
 
@@ -129,6 +130,9 @@ class OAuth2Flow:
         hook: str,
         prepare: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
     ) -> tuple[Answer, list[str]]:
+        sending = SENDING.get()
+        if sending is not None:
+            sending.left = False
         auth = ClientAuth()
         if self.auth_method is not None:  # an assertion speaks for itself (RFC 7523 §2.1)
             auth = authenticate(
@@ -142,6 +146,8 @@ class OAuth2Flow:
         encoded = build_form(members)
         for change in self.hooks.get(hook, ()):
             url, sent, encoded = change(url, dict(sent), encoded)
+        if sending is not None:
+            sending.left = None  # the caller may know
         answer = await self.caller.call("POST", url, form=encoded, headers=sent)
         # What was put together out of a secret is one, and so is the secret that is in it.
         return answer, self._secrets((before, members), auth.headers)
@@ -206,6 +212,8 @@ class OAuth2Exchange:
     refresh_endpoint: str | None = None
     refresh_params: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     grant_type: str
+    rotates: bool = True
+    grace: float = 0.0
     scope: str = ""
     slot: Slot = PLAIN
     username: str | None = None
@@ -233,18 +241,25 @@ class OAuth2Exchange:
             form = client_credentials(self.scope)
         return await self.flow.fetch(self._endpoint(self.token_endpoint), form)
 
+    @property
+    def spender(self) -> Spender:
+        """What is to be known of its refresh tokens; see ``Exchange``."""
+        return self
+
     def spends(self, record: Record) -> str | None:
-        """Return the refresh token of *record* that a call would send; see ``Exchange``."""
+        """Return the refresh token of *record* that a call would send; see ``Spender``."""
         return record.refresh_token if record.refresh_token and self._may_refresh(record) else None
 
     @property
     def needs_user(self) -> bool:
-        """Whether a user has to log in where there is no refresh token; see ``Exchange``."""
+        """Whether a user has to log in where there is no refresh token; see ``Spender``."""
         return not self._needs_no_user
 
-    def ask_for_login(self, refusal: OAuthError | None) -> ReauthorizationRequired:
-        """Make the error of a grant that is none any more, since the server said *refusal*."""
-        why = "there is no token, or it has expired and there is no refresh token"
+    def ask_for_login(
+        self, refusal: OAuthError | None = None, why: str = ""
+    ) -> ReauthorizationRequired:
+        """Make the error of a grant that has ended; see ``Spender``."""
+        why = why or "there is no token, or it has expired and there is no refresh token"
         known: dict[str, Any] = {"error": LOGIN_REQUIRED, "provider": self.flow.whose}
         if refusal is not None:
             why = str(refusal)

@@ -263,6 +263,8 @@ class OAuth2Wiring(Client):
             slot=self._slot(),
             username=self._username,
             password=self._password,
+            rotates=True if provider is None else provider.rotates_refresh_tokens,
+            grace=0.0 if provider is None else provider.refresh_grace,
         )
 
     @property

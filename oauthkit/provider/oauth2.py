@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 import attrs
 
@@ -33,6 +34,11 @@ _ENDPOINTS = (
     "token_endpoint",
     "revocation_endpoint",
     "introspection_endpoint",
+)
+_FLAGS = (
+    "authorization_response_iss_parameter_supported",
+    "raw_basic",
+    "rotates_refresh_tokens",
 )
 
 
@@ -92,6 +98,12 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
 
     raw_basic: bool = False
     """A leniency: ``client_secret_basic`` without the form encoding of RFC 6749 §2.3.1."""
+
+    rotates_refresh_tokens: bool = True
+    """Whether a refresh token may be good once (RFC 9700 §4.14.2). False: they are not marked."""
+
+    refresh_grace: float = 0.0
+    """A leniency: how long (seconds) a refresh token that was spent may be sent again."""
 
     def prepare_authorization(self, params: Mapping[str, str]) -> Mapping[str, str]:
         """
@@ -166,13 +178,20 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
         if self.scope_separator != " ":
             check.text("scope_separator", self.scope_separator, optional=False)
         check.pairs("authorization_params", self.authorization_params)
-        for field in ("authorization_response_iss_parameter_supported", "raw_basic"):
+        for field in _FLAGS:
             check.boolean(field, getattr(self, field))
+        grace = cast("object", self.refresh_grace)
+        if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < inf:
+            check.fault("refresh_grace", grace, "seconds, 0 or more")
         if self.authorization_response_iss_parameter_supported and self.issuer is None:
             check.fault("issuer", None, "which issuer must the callbacks name?")
 
     def _leniencies(self) -> list[tuple[str, object]]:
         own: list[tuple[str, object]] = [("raw_basic", self.raw_basic)]
+        if self.refresh_grace:
+            own.append(("refresh_grace", self.refresh_grace))
+        if not self.rotates_refresh_tokens:
+            own.append(("rotates_refresh_tokens", "False"))
         if self.code_challenge_method != "S256":
             own.append(("code_challenge_method", str(self.code_challenge_method)))
         if self.scope_separator != " ":

@@ -30,6 +30,20 @@ class Deadline:
         if self._seconds is not None:
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
+    def suspend(self) -> float | None:
+        """Let the time stand still, inside, until ``renew()``; return when it would have ended."""
+        until = self._timeout.when()
+        self._timeout.reschedule(None)
+        return until
+
+    def error(self) -> UnreachableError:
+        """Make the error of its end."""
+        return UnreachableError(
+            f"{self._what} within {self._seconds:g} s",
+            endpoint=self._endpoint,
+            deadline=self._seconds,
+        )
+
     async def __aenter__(self) -> Self:
         """Begin."""
         self._timeout = asyncio.timeout(self._seconds)
@@ -53,8 +67,4 @@ class Deadline:
             # It knows its task, which holds what it raises, and that the frames that hold us.
             self._timeout = asyncio.timeout(None)
         # Outside of the handler: what was caught there knows the task, too.
-        raise UnreachableError(
-            f"{self._what} within {self._seconds:g} s",
-            endpoint=self._endpoint,
-            deadline=self._seconds,
-        ) from None
+        raise self.error() from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
@@ -64,7 +65,8 @@ class Start:
 
     *generation* is the grant's; *record* is what counted: *by_hand*, what somebody had put into
     memory, or what was stored. *was_stored* is the refresh token that the store held; None where
-    there was none, or where the store was not asked (*asked*).
+    there was none, or where the store was not asked (*asked*). *marked* says that the flight has
+    marked the refresh token that it spends.
     """
 
     generation: int
@@ -72,6 +74,7 @@ class Start:
     by_hand: bool
     asked: bool
     was_stored: str | None = attrs.field(default=None, repr=False)
+    marked: bool = False
 
 
 @attrs.frozen
@@ -119,11 +122,12 @@ class Grant:
     who got them). *unsaved* are those that are got and not stored yet, in the order in which they
     were got: where a store failed, the next flight tries again before anything is spent. *refused*
     is the refresh token that the server has refused for good, and *ended* what was said of it: it
-    is said again, without a request, until there is a login.
+    is said again, without a request, until there is a login. *holder* is its name in marks.
     """
 
     store: TokenStore
     key: GrantKey
+    holder: str = attrs.field(factory=lambda: secrets.token_hex(8), init=False)
     tokens: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
     known: bool = attrs.field(default=False, init=False)
     seeded: bool = attrs.field(default=False, init=False)
@@ -267,6 +271,7 @@ class Grant:
                 access_tokens={**base.access_tokens, slot: _without_refresh_token(got)},
                 refresh_token=got.get("refresh_token") or base.refresh_token,
                 version=(stored.version if stored is not None else 0) + 1,
+                mark=None if fresh or since.marked or stored is None else stored.mark,
             )
             expected = stored.version if stored is not None else None
             if await self.store.compare_and_swap(self.key, expected, record):

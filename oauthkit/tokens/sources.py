@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import attrs
 
 from oauthkit.errors import LoopError, OAuthError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
+from oauthkit.tokens.spending import Spender, Spending
 from oauthkit.tokens.stores import Record
 from oauthkit.tokens.tellings import Notify
 
@@ -28,12 +31,8 @@ class Exchange(Protocol):
     """Gets an access token for a grant: by its refresh token, or by a grant of the client's own."""
 
     @property
-    def needs_user(self) -> bool:
-        """Whether only a user can help where there is no refresh token."""
-        ...
-
-    def spends(self, record: Record) -> str | None:
-        """Return the refresh token of *record* that a call would send; None where it sends none."""
+    def spender(self) -> Spender | None:
+        """What is to be known of the refresh tokens that it sends; None where it sends none."""
         ...
 
     async def __call__(self, record: Record | None) -> Mapping[str, Any]:
@@ -167,13 +166,13 @@ class StoredSource:
         async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
             if (late := await grant.save_late(self.notify, deadline, seconds)) is not None:
                 return late
-            news = await self._obtain(rejected)
+            news = await self._obtain(rejected, deadline)
             if isinstance(news, Landing):
                 return news
             grant.hold(news)
             return await grant.save(news, self.notify, deadline, seconds)
 
-    async def _obtain(self, rejected: Token | None) -> Landing | Unsaved:
+    async def _obtain(self, rejected: Token | None, deadline: Deadline) -> Landing | Unsaved:
         """Find a good token in the store, or get a new one that is not stored yet."""
         grant = self.grant
         stored = await grant.store.load(grant.key)
@@ -188,18 +187,31 @@ class StoredSource:
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
             if held is not None and not _same(held, rejected) and self._is_good(held):
                 return Landing(began.generation, self.slot, held)
-            record = began.record
-            spent = None if record is None else self.exchange.spends(record)
-            ended = grant.what_ended(spent)
-            if ended is not None and record is not None:
-                if self.exchange.needs_user:
-                    try:
-                        raise ended
-                    finally:
-                        del ended  # it holds this frame
-                record = attrs.evolve(record, refresh_token=None)
+            record, spender, spending = began.record, self.exchange.spender, None
+            spent = None if record is None or spender is None else spender.spends(record)
+            if record is not None and spender is not None and spent is not None:
+                spending = Spending(
+                    grant=grant,
+                    spender=spender,
+                    token=spent,
+                    began=began,
+                    stored=stored,
+                    deadline=deadline,
+                    clock=self.clock,
+                )
+                if spender.needs_user:
+                    spending.check()
+                elif spending.what_ended is not None:
+                    spending, record = None, attrs.evolve(record, refresh_token=None)
             try:
-                members = await self.exchange(record)
+                if spending is None:
+                    members = await self.exchange(record)
+                elif await spending.begin():
+                    members = await spending.send(partial(self.exchange, record))
+                    began = spending.began
+                else:
+                    stored = await grant.store.load(grant.key)
+                    continue
             except OAuthError as error:
                 if grant.generation != began.generation:
                     # Somebody set another token meanwhile: this failure is nobody's.
@@ -230,10 +242,17 @@ class StoredSource:
         if error != "invalid_grant" or spent is None:
             return None
         again = await self.grant.store.load(self.grant.key)
-        if again is None or (again == stored and again.refresh_token == spent):
+        if again is None or (_alike(again, stored) and again.refresh_token == spent):
             return None
         self.grant.seeded = False
         return again
+
+
+def _alike(record: Record, other: Record | None) -> bool:
+    """Say whether two records differ in their marks at most."""
+    return other is not None and record == attrs.evolve(
+        other, mark=record.mark, version=record.version
+    )
 
 
 def _same(token: Token, other: Token | None) -> bool:

@@ -17,9 +17,12 @@ from aiohttp import (
     ClientResponse,
     hdrs,
 )
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from oauthkit.errors import OAuthError, UnreachableError
+from oauthkit.tokens.seams import SENDING, Sending
 from oauthkit.transport.seams import Answer, show_content_type
 from oauthkit.transport.sessions import SessionHolder
 
@@ -85,10 +88,11 @@ class ServerCaller:
         sent[hdrs.ACCEPT_ENCODING] = "identity"
         if form is not None:
             sent[hdrs.CONTENT_TYPE] = FORM
+        body = None if form is None else _Form(form.encode(), SENDING.get())
         async with self.sessions.get().request(
             method,
             target,
-            data=None if form is None else form.encode(),
+            data=body,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
@@ -96,9 +100,9 @@ class ServerCaller:
             timeout=None,
             middlewares=(_Once(sent),),
         ) as response:
-            body = await self._read(endpoint, response)
+            answer = await self._read(endpoint, response)
         found = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(endpoint=endpoint, status=response.status, headers=found, body=body)
+        return Answer(endpoint=endpoint, status=response.status, headers=found, body=answer)
 
     async def _read(self, endpoint: str, response: ClientResponse) -> bytes:
         inflater = _Inflater(response.headers.get(hdrs.CONTENT_ENCODING, ""))
@@ -128,6 +132,32 @@ def _without_secrets(error: Exception) -> Exception | None:
         return error
     # Others quote the URL ("Can not write request body for …") or the headers of half an answer.
     return error if type(error) is ClientOSError and "://" not in str(error) else None
+
+
+class _Form(BytesPayload):
+    """A form that notes when it begins to leave: before that, nobody can have used what it says."""
+
+    def __init__(self, form: bytes, sending: Sending | None) -> None:
+        super().__init__(form)
+        self._sending = sending
+        if sending is not None:
+            sending.left = False
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all of it."""
+        self._note()
+        await super().write(writer)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write as much of it as *content_length* says."""
+        self._note()
+        await super().write_with_length(writer, content_length)
+
+    def _note(self) -> None:
+        if self._sending is not None:
+            self._sending.left = True
 
 
 @attrs.define(eq=False)

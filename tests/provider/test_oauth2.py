@@ -62,10 +62,13 @@ def test_each_leniency_shows_in_the_repr() -> None:
         code_challenge_method=None,
         scope_separator=",",
         token_placement="query",
+        refresh_grace=30,
+        rotates_refresh_tokens=False,
         plain_http_hosts=["lan.example"],
     )
     assert (
         "OAuth2Provider(name='acme', plain_http_hosts=('lan.example',), raw_basic=True, "
+        "refresh_grace=30, rotates_refresh_tokens='False', "
         "code_challenge_method='None', scope_separator=',', token_placement='query')"
     ) == repr(lenient)
 
@@ -97,6 +100,8 @@ def test_all_faults_are_told_at_once() -> None:
         scope_separator="",
         authorization_params=["prompt"],
         raw_basic=1,
+        rotates_refresh_tokens="no",
+        refresh_grace=-1,
     )
     kinds = "'authorization_code', 'client_credentials', 'password', 'refresh_token'"
     assert [
@@ -111,6 +116,8 @@ def test_all_faults_are_told_at_once() -> None:
         "scope_separator = '': text in one line",
         "authorization_params = 'prompt': a mapping of texts to texts",
         "raw_basic = 1: True or False",
+        "rotates_refresh_tokens = 'no': True or False",
+        "refresh_grace = -1: seconds, 0 or more",
     ] == list(found)
 
 
@@ -217,3 +224,10 @@ def test_a_template_is_checked_itself() -> None:
         OAuth2Template(name="Any", title="", documentation="http://x.example")
     assert ["name", "title", "documentation"] == [f.split(" ")[0] for f in caught.value.faults]
     assert ("oauth2", "any") == (TEMPLATE.protocol, TEMPLATE.title)
+
+
+@pytest.mark.parametrize("grace", [True, "1", None, -0.5, float("inf"), float("nan")])
+def test_a_grace_is_a_number_of_seconds(grace: object) -> None:
+    """Anything else is a fault."""
+    (fault,) = faults(refresh_grace=grace)
+    assert f"refresh_grace = {grace!r}: seconds, 0 or more" == fault

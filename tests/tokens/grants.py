@@ -8,8 +8,17 @@ from typing import Any
 
 import attrs
 
-from oauthkit import GrantKey, MemoryStore, Record, Token, TokenStore
+from oauthkit import (
+    GrantKey,
+    MemoryStore,
+    OAuthError,
+    ReauthorizationRequired,
+    Record,
+    Token,
+    TokenStore,
+)
 from oauthkit.tokens.grants import PLAIN, Slot, grant_of
+from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.sources import StoredSource
 
 KEY = GrantKey(issuer="https://as.example", client_id="id")
@@ -46,6 +55,25 @@ class Exchange:
     started: asyncio.Event = attrs.field(factory=asyncio.Event)
     issued: int = 0
     needs_user: bool = True
+    rotates: bool = True
+    grace: float = 0.0
+
+    @property
+    def spender(self) -> Exchange:
+        """It says itself what is to be known of its refresh tokens."""
+        return self
+
+    def ask_for_login(
+        self, refusal: OAuthError | None = None, why: str = ""
+    ) -> ReauthorizationRequired:
+        """Say that a user has to log in."""
+        return ReauthorizationRequired(
+            why or "log in",
+            account=KEY.account,
+            issuer=KEY.issuer,
+            client_id=KEY.client_id,
+            error=refusal.error if refusal is not None else LOGIN_REQUIRED,
+        )
 
     def spends(self, record: Record) -> str | None:
         """Return the refresh token that a call would spend."""

@@ -17,6 +17,7 @@ class TestStore:
     Delegates to a store in memory, after *gate* was opened, or fails with *failure*.
 
     *refusals* are raised by the first swaps, one each; *late_refusals* after they have stored.
+    Swaps that set a mark are none of them, unless *marks_too*.
     """
 
     __test__ = False
@@ -27,6 +28,7 @@ class TestStore:
     refusals: list[Exception] = attrs.field(factory=list[Exception])
     late_refusals: list[Exception] = attrs.field(factory=list[Exception])
     lost_races: int = 0
+    marks_too: bool = False
     calls: list[str] = attrs.field(factory=list[str])
 
     async def _pass(self, name: str) -> None:
@@ -43,6 +45,8 @@ class TestStore:
     async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
         """Store *record* if the stored version is *expected*, and no race is to be lost first."""
         await self._pass("swap")
+        if record.mark is not None and not self.marks_too:
+            return await self.inner.compare_and_swap(key, expected, record)
         if self.refusals:
             raise self.refusals.pop(0)
         if self.lost_races:

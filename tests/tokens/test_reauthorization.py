@@ -110,8 +110,8 @@ def test_final_after_another_look() -> None:
         asked = source(exchange, store)
         waiting = asyncio.create_task(asked.token())
         await exchange.started.wait()
-        other = record({"access_token": "other", "expires_at": 0}, "r-other", 2)
-        assert await store.compare_and_swap(KEY, 1, other)
+        other = record({"access_token": "other", "expires_at": 0}, "r-other", 3)
+        assert await store.compare_and_swap(KEY, 2, other)
         exchange.gate.set()
         assert "t1" == (await waiting)["access_token"]
         assert ["r0", "r-other"] == exchange.spent

@@ -122,7 +122,7 @@ def test_what_is_set_counts_for_more_than_what_is_stored() -> None:
         token = await asked.token(rejected=MINE)
         assert ["r-mine"] == exchange.spent
         found = await stored(store)
-        assert (2, "r1", {READ}) == (found.version, found.refresh_token, set(found.access_tokens))
+        assert (3, "r1", {READ}) == (found.version, found.refresh_token, set(found.access_tokens))
         assert token is asked.grant.tokens[READ]
 
     run(main())
@@ -178,7 +178,7 @@ def test_invalid_grant_reads_the_store_again(theirs: dict[str, Any], spent: list
         asked = source(exchange, store)
         waiting = asyncio.create_task(asked.token())
         await exchange.started.wait()
-        await store.compare_and_swap(KEY, 1, record(theirs, "r9", 2))
+        assert await store.compare_and_swap(KEY, 2, record(theirs, "r9", 3))
         exchange.gate.set()
         token = await waiting
         assert ("theirs" if len(spent) == 1 else "t1") == token["access_token"]
@@ -218,7 +218,7 @@ def test_invalid_grant_of_a_token_set_by_hand() -> None:
         asked.grant.assign(Token({"refresh_token": "r0"}))
         assert "t1" == (await asked.token())["access_token"]
         assert ["r0", "r9"] == exchange.spent
-        assert 6 == (await stored(store)).version
+        assert ("r1", None) == ((f := await stored(store)).refresh_token, f.mark)
 
     run(main())
 
@@ -237,7 +237,7 @@ def test_new_login_during_a_flight() -> None:
         exchange.gate.set()
         assert login == await waiting
         assert login == asked.grant.tokens[asked.slot]
-        assert ("r-login", 2) == ((f := await stored(store)).refresh_token, f.version)
+        assert ("r-login", 3) == ((f := await stored(store)).refresh_token, f.version)
 
     run(main())
 
@@ -253,8 +253,8 @@ def test_new_login_in_another_process(scope: tuple[str, str]) -> None:
         asked = source(exchange, store)
         waiting = asyncio.create_task(asked.token())
         await exchange.started.wait()
-        login = record({"access_token": "login"}, "r-login", 2, scope)
-        await store.compare_and_swap(KEY, 1, login)
+        login = record({"access_token": "login"}, "r-login", 3, scope)
+        assert await store.compare_and_swap(KEY, 2, login)
         exchange.gate.set()
         assert ("login" if scope == asked.slot else "t1") == (await waiting)["access_token"]
         assert login == await stored(store)
@@ -358,8 +358,8 @@ def test_new_login_after_a_token_that_cannot_be_stored() -> None:
         with pytest.raises(UnreachableError):
             await asked.token()
         store.lost_races = 0
-        other = record({"access_token": "other"}, "r-other", 2)
-        await store.inner.compare_and_swap(KEY, 1, other)
+        other = record({"access_token": "other"}, "r-other", 3)
+        assert await store.inner.compare_and_swap(KEY, 2, other)
         assert "other" == (await asked.token())["access_token"]
         assert other == await stored(store.inner)
         assert (["r0"], []) == (exchange.spent, asked.grant.unsaved)

@@ -358,8 +358,8 @@ def test_what_is_of_no_use_any_more_is_not_told() -> None:
         await store.inner.compare_and_swap(KEY, None, record({}, "r0"))
         with pytest.raises(OSError, match="disk"):
             await asked.token()
-        login = record({"access_token": "login"}, "r-login", 2)
-        await store.inner.compare_and_swap(KEY, 1, login)
+        login = record({"access_token": "login"}, "r-login", 3)
+        assert await store.inner.compare_and_swap(KEY, 2, login)
         assert "login" == (await asked.token())["access_token"]
         assert ([], []) == (hook.events, asked.grant.unsaved)
         assert login == await store.inner.load(KEY)

@@ -30,6 +30,8 @@ _STRICT: dict[str, object] = {
     "scope_separator": " ",
     "token_placement": "header",
     "raw_basic": False,
+    "refresh_grace": 0.0,
+    "rotates_refresh_tokens": True,
 }
 
 # What the client itself writes into an authorization request.
