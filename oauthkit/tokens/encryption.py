@@ -46,6 +46,11 @@ class EncryptedStore:
     store: TokenStore
     _ring: MultiFernet = attrs.field(converter=_key_ring, repr=False, alias="keys")
 
+    @property
+    def lock_proves_death(self) -> bool:
+        """Whether the lock of the store that it is around does."""
+        return bool(getattr(self.store, "lock_proves_death", False))
+
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record under *key*, or None; raises ConfigurationError for a forged one."""
         found = await self.store.load(key)

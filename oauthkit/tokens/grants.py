@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
@@ -28,9 +29,14 @@ PLAIN: Slot = ("", "")
 _NOT_STORED = "the new token is not stored yet: it will be, before another one is asked for"
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
+_NAMES: WeakKeyDictionary[TokenStore, str] = WeakKeyDictionary()
 _GUARD = threading.Lock()
 # What could not be stored outlives the grant: else who comes next would spend what is stored again.
 _UNSAVED: WeakKeyDictionary[TokenStore, dict[GrantKey, list[Unsaved]]] = WeakKeyDictionary()
+
+
+def _name_in(store: TokenStore) -> str:
+    return _NAMES.setdefault(store, secrets.token_hex(8))
 
 
 def grant_of(store: TokenStore, key: GrantKey) -> Grant:
@@ -122,12 +128,14 @@ class Grant:
     who got them). *unsaved* are those that are got and not stored yet, in the order in which they
     were got: where a store failed, the next flight tries again before anything is spent. *refused*
     is the refresh token that the server has refused for good, and *ended* what was said of it: it
-    is said again, without a request, until there is a login. *holder* is its name in marks.
+    is said again, without a request, until there is a login. *name* is in its marks.
     """
 
     store: TokenStore
     key: GrantKey
-    holder: str = attrs.field(factory=lambda: secrets.token_hex(8), init=False)
+    name: str = attrs.field(
+        default=attrs.Factory(lambda grant: _name_in(grant.store), takes_self=True), init=False
+    )
     tokens: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
     known: bool = attrs.field(default=False, init=False)
     seeded: bool = attrs.field(default=False, init=False)
@@ -164,6 +172,11 @@ class Grant:
             left.pop(self.key, None)
             if not left:
                 _UNSAVED.pop(self.store, None)
+
+    @property
+    def holder(self) -> str:
+        """Who it is in marks: the same for one store object in one process, a fork is another."""
+        return f"{self.name}-{os.getpid()}"
 
     def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
         """Put *token* into memory by hand; None clears all of them. The store is not touched."""

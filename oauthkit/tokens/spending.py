@@ -210,9 +210,7 @@ class Spending:
         """Change the mark, unless somebody else has stored something: then it has gone."""
         if self._mark is None or self._marked is None:
             return
-        mark = attrs.evolve(self._mark, lost=lost, final=final)
-        await self._replace(attrs.evolve(self._marked, mark=mark))
-        self._mark = mark
+        await self._replace(attrs.evolve(self._mark, lost=lost, final=final))
 
     async def _unmark(self) -> None:
         """Take the mark off, and what was stored for its sake alone."""
@@ -220,17 +218,20 @@ class Spending:
         if marked is None:
             return
         if self.stored is not None:
-            await self._replace(attrs.evolve(marked, mark=None))
+            await self._replace(None)
         elif await grant.store.load(grant.key) == marked:
             await grant.store.delete(grant.key)
 
-    async def _replace(self, record: Record) -> None:
-        found = self._marked
-        if found is not None:
-            following = attrs.evolve(record, version=found.version + 1)
-            store, key = self.grant.store, self.grant.key
+    async def _replace(self, mark: Mark | None) -> None:
+        store, key, found = self.grant.store, self.grant.key, self._marked
+        while found is not None and found.mark == self._mark:
+            following = attrs.evolve(found, mark=mark, version=found.version + 1)
             if await store.compare_and_swap(key, found.version, following):
-                self._marked = following
+                self._mark, self._marked = mark, following
+                return
+            # Somebody may have changed its version alone: its encryption, say.
+            await asyncio.sleep(0)
+            found = await store.load(key)
 
 
 def _may_be_spent(failure: Exception, sending: Sending) -> bool:

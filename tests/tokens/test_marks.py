@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 from typing import Any
 
 import attrs
 import pytest
+from cryptography.fernet import Fernet
 
-from oauthkit import Mark, Record
+from oauthkit import EncryptedStore, Mark, MemoryStore, Record, TokenStore
+from oauthkit.tokens.grants import grant_of
+from support import run
+from tokens.grants import KEY
+from tokens.stores import TestStore
 
 MARK = Mark.of("r0", "me", 1.5)
 
@@ -41,3 +48,29 @@ def test_what_is_no_mark(mark: Any) -> None:
     members = {**json.loads(Record().to_json()), "mark": mark}
     with pytest.raises(ValueError, match="not the record of a grant"):
         Record.from_json(json.dumps(members))
+
+
+def test_who_is_meant() -> None:
+    """One store object is one holder, whatever grants come and go; another process is another."""
+    store = TestStore()
+    first = grant_of(store, KEY).holder
+    gc.collect()
+    assert first == grant_of(store, KEY).holder
+    assert first != grant_of(TestStore(), KEY).holder
+    assert first.endswith(f"-{os.getpid()}")
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, TestStore])
+def test_an_encrypted_store(kind: type[TokenStore]) -> None:
+    """Its lock proves what that of the store inside proves, and it keeps marks."""
+
+    async def main() -> None:
+        store = EncryptedStore(kind(), Fernet.generate_key())
+        assert store.lock_proves_death == (kind is MemoryStore)
+        if isinstance(store.store, TestStore):
+            store.store.gate.set()
+        marked = Record(refresh_token="r0", mark=MARK)
+        assert await store.compare_and_swap(KEY, None, marked)
+        assert marked == await store.load(KEY)
+
+    run(main())

@@ -162,7 +162,7 @@ def test_two_lost_answers(failure: Exception, kind: type[TokenStore]) -> None:
         assert f.final
         # Another process: what it knows, it knows from the store.
         asked.grant.refused = asked.grant.ended = None
-        asked.grant.holder = "another"
+        asked.grant.name = "another"
         with pytest.raises(ReauthorizationRequired):
             await asked.token()
         assert ["r0", "r0"] == exchange.spent
@@ -184,7 +184,7 @@ def test_refused_for_all_processes() -> None:
             with pytest.raises(ReauthorizationRequired):
                 await asked.token()
             asked.grant.refused = asked.grant.ended = None
-            asked.grant.holder = "another"
+            asked.grant.name = "another"
         assert ["r0"] == exchange.spent
 
     run(main())
@@ -418,5 +418,24 @@ def test_a_client_that_needs_no_user() -> None:
         assert "t1" == (await source(exchange, store).token())["access_token"]
         assert [None] == exchange.spent
         assert OTHERS == (await stored(store)).mark
+
+    run(main())
+
+
+def test_versions_that_change_meanwhile() -> None:
+    """Somebody encrypts the record anew while it is on its way: the mark goes all the same."""
+
+    async def main() -> None:
+        exchange, store = Exchange(answers=[said(503)]), LeaseStore()
+        await filled(store)
+        waiting = asyncio.create_task(source(exchange, store).token())
+        await exchange.started.wait()
+        found = await stored(store)
+        anew = attrs.evolve(found, version=found.version + 1)
+        assert await store.compare_and_swap(KEY, found.version, anew)
+        exchange.gate.set()
+        with pytest.raises(OAuthError):
+            await waiting
+        assert (await stored(store)).mark is None
 
     run(main())
