@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from oauthkit.tokens import (
         EncryptedStore,
         GrantKey,
+        Held,
         Mark,
         MemoryStore,
         Record,
@@ -65,6 +66,7 @@ __all__ = [
     "EncryptedStore",
     "ForeignOriginError",
     "GrantKey",
+    "Held",
     "LoopError",
     "Mark",
     "MemoryStore",
@@ -102,6 +104,7 @@ _HOMES = {
     "Client": "oauthkit.clients",
     "EncryptedStore": "oauthkit.tokens",
     "GrantKey": "oauthkit.tokens",
+    "Held": "oauthkit.tokens",
     "Mark": "oauthkit.tokens",
     "MemoryStore": "oauthkit.tokens",
     "OAuth1Credentials": "oauthkit.credentials",

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from oauthkit.tokens.opening import open_store
-from oauthkit.tokens.stores import GrantKey, Mark, MemoryStore, Record, TokenStore
+from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, TokenStore
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EncryptedStore",
     "GrantKey",
+    "Held",
     "Mark",
     "MemoryStore",
     "Record",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
-from oauthkit.tokens.stores import SEALED, GrantKey, Record, TokenStore
+from oauthkit.tokens.stores import SEALED, GrantKey, Held, Record, TokenStore
 
 __all__ = ["EncryptedStore"]
 
@@ -51,9 +51,16 @@ class EncryptedStore:
         """Whether the lock of the store that it is around does."""
         return bool(getattr(self.store, "lock_proves_death", False))
 
+    @property
+    def lease(self) -> float | None:
+        """The lease (seconds) of the store that it is around, where its lock is one."""
+        return getattr(self.store, "lease", None)
+
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record under *key*, or None; raises ConfigurationError for a forged one."""
-        found = await self.store.load(key)
+        return self._unseal(key, await self.store.load(key))
+
+    def _unseal(self, key: GrantKey, found: Record | None) -> Record | None:
         if found is None:
             return None
         sealed = found.access_tokens.get(_SLOT, Token()).get(SEALED)
@@ -69,14 +76,18 @@ class EncryptedStore:
 
     async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
         """Store *record* if the stored version is *expected*; None: if there is no record."""
+        return await self.store.compare_and_swap(key, expected, self._seal(key, record))
+
+    def _seal(self, key: GrantKey, record: Record) -> Record:
         text = json.dumps([key.to_json(), record.to_json()])
         sealed = Token({SEALED: self._ring.encrypt(text.encode()).decode()})
-        envelope = Record(access_tokens={_SLOT: sealed}, version=record.version)
-        return await self.store.compare_and_swap(key, expected, envelope)
+        return Record(access_tokens={_SLOT: sealed}, version=record.version)
 
-    def lock(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def lock(self, key: GrantKey) -> AsyncGenerator[Held | None, None]:
         """Hold the only lock on *key*."""
-        return self.store.lock(key)
+        async with self.store.lock(key) as held:
+            yield None if held is None else _Held(self, key, held)
 
     async def delete(self, key: GrantKey) -> None:
         """Forget the record under *key*, if there is one."""
@@ -112,6 +123,35 @@ class EncryptedStore:
             return GrantKey.from_json(whose), Record.from_json(record)
         except (InvalidToken, ValueError):
             return None
+
+
+@attrs.frozen(eq=False)
+class _Held:
+    """What the inner store gives to who holds its lock, with its records opened and sealed."""
+
+    _store: EncryptedStore
+    _key: GrantKey
+    _inner: Held
+
+    @property
+    def record(self) -> Record | None:
+        return self._store._unseal(self._key, self._inner.record)  # noqa: SLF001 - its own module
+
+    @property
+    def epoch(self) -> str:
+        return self._inner.epoch
+
+    def remaining(self) -> float:
+        return self._inner.remaining()
+
+    async def mark(self, expected: int | None, record: Record) -> bool:
+        return await self._inner.mark(expected, self._seal(record))
+
+    async def finish(self, expected: int | None, record: Record) -> bool:
+        return await self._inner.finish(expected, self._seal(record))
+
+    def _seal(self, record: Record) -> Record:
+        return self._store._seal(self._key, record)  # noqa: SLF001 - its own module
 
 
 def _refused(key: GrantKey, why: str) -> ConfigurationError:

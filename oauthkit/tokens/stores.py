@@ -19,6 +19,7 @@ from oauthkit.protocol.token import Token
 __all__ = [
     "SEALED",
     "GrantKey",
+    "Held",
     "Mark",
     "MemoryStore",
     "Record",
@@ -66,21 +67,23 @@ class Mark:
     """
     Says that a refresh token is being spent: the one whose SHA-256 is *digest*.
 
-    *holder* names who sends it, and nobody else, and *since* is when it was first about to be sent
-    (seconds since the epoch). *lost*: an answer to it has got lost. *final*: it is not to be sent
-    any more; only the user can help.
+    *holder* names who sends it, and nobody else; "" where nobody does any more, and nobody waits
+    for an answer. *since* is when it was first about to be sent (seconds since the epoch). *epoch*
+    is what the lock said of itself then, see `Held`. *lost*: an answer to it has got lost. *final*:
+    it is not to be sent any more; only the user can help.
     """
 
     digest: str = attrs.field(repr=False)
     holder: str
     since: float
+    epoch: str = ""
     lost: bool = False
     final: bool = False
 
     @classmethod
-    def of(cls, refresh_token: str, holder: str, since: float) -> Self:
+    def of(cls, refresh_token: str, holder: str, since: float, epoch: str = "") -> Self:
         """Mark *refresh_token*, before it is sent for the first time."""
-        return cls(digest=_digest(refresh_token), holder=holder, since=since)
+        return cls(digest=_digest(refresh_token), holder=holder, since=since, epoch=epoch)
 
     def is_of(self, refresh_token: str) -> bool:
         """Tell whether it is this refresh token that is being spent."""
@@ -158,10 +161,13 @@ def _read_mark(found: Any) -> Mark | None:
             "digest": str(digest),
             "holder": str(holder),
             "since": int() | float() as since,
+            "epoch": str(epoch),
             "lost": bool(lost),
             "final": bool(final),
         }:
-            return Mark(digest=digest, holder=holder, since=since, lost=lost, final=final)
+            return Mark(
+                digest=digest, holder=holder, since=since, epoch=epoch, lost=lost, final=final
+            )
         case _:
             raise ValueError("not the record of a grant")
 
@@ -199,6 +205,47 @@ def refuse_sealed(key: GrantKey, record: Record | None) -> None:
             )
 
 
+class Held(Protocol):
+    """
+    What a store may give to who holds its lock: fewer steps for a refresh, and what the lock knows.
+
+    *record* is what was stored when the lock was taken; it spares the first ``load()``. *epoch*
+    names the life of the locks themselves, where they can end before their holders do: it is kept
+    in marks, and a lock proves nothing about who marked in another epoch (a database server that
+    was started anew has forgotten its locks).
+    """
+
+    @property
+    def record(self) -> Record | None:
+        """The record that was stored when the lock was taken."""
+        ...
+
+    @property
+    def epoch(self) -> str:
+        """Which life of the locks this one is of; "" where they have but one."""
+        ...
+
+    def remaining(self) -> float:
+        """Return for how long (seconds) the lock is ours at least; infinity for a lock for good."""
+        ...
+
+    async def mark(self, expected: int | None, record: Record) -> bool:
+        """
+        Store *record* as ``compare_and_swap()`` does, but only while the lock is still ours.
+
+        A lease begins anew. Returns False where another record, or another holder, is there.
+        """
+        ...
+
+    async def finish(self, expected: int | None, record: Record) -> bool:
+        """
+        Store *record* as ``compare_and_swap()`` does, and free the lock if that could be done.
+
+        It is stored whoever holds the lock by now: it is newer than what it is stored over.
+        """
+        ...
+
+
 @runtime_checkable
 class TokenStore(Protocol):
     """
@@ -210,7 +257,8 @@ class TokenStore(Protocol):
     A store may have an attribute *lock_proves_death*, True: whoever holds the lock knows that
     nobody who held it before goes on with what he did under it. That is so where a lock is freed by
     its holder and by his death alone. A lock that can run out (a lease) proves nothing, and neither
-    does a store without the attribute.
+    does a store without the attribute. A store whose lock is a lease has an attribute *lease*, its
+    length in seconds.
     """
 
     async def load(self, key: GrantKey) -> Record | None:
@@ -225,8 +273,8 @@ class TokenStore(Protocol):
         """
         ...
 
-    def lock(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
-        """Hold the only lock on *key* for as long as the context lasts."""
+    def lock(self, key: GrantKey) -> AbstractAsyncContextManager[Held | None]:
+        """Hold the only lock on *key* for as long as the context lasts; it may give a `Held`."""
         ...
 
     async def delete(self, key: GrantKey) -> None:
