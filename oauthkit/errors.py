@@ -197,7 +197,8 @@ class OAuthError(OAuthKitError):
     *error* is the server's code where it sent one (RFC 6749 §5.2 and §4.1.2.1, a number or
     ``oauth_problem`` of an OAuth 1.0a server), else a word of ours; *error_description* its text,
     with every value masked that was sent to it. *endpoint* is the URL without its query, *status*
-    the HTTP status, *content_type*, *length* (bytes) and *shape* describe the body.
+    the HTTP status, *content_type*, *length* (bytes) and *shape* describe the body. *retry_after*
+    is how long (seconds) the server asks to wait (RFC 9110 §10.2.3).
     """
 
     def __init__(
@@ -213,6 +214,7 @@ class OAuthError(OAuthKitError):
         content_type: str | None = None,
         length: int | None = None,
         shape: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         self.error = error
         self.error_description = error_description
@@ -223,6 +225,7 @@ class OAuthError(OAuthKitError):
         self.content_type = content_type
         self.length = length
         self.shape = shape
+        self.retry_after = retry_after
         super().__init__(message)
 
 

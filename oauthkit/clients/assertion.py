@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import ClientSession
@@ -57,7 +58,6 @@ class AsyncAssertionClient(Client):
         "_answer_limit",
         "_audience",
         "_claims",
-        "_clock",
         "_grant_type",
         "_header",
         "_issuer",
@@ -95,6 +95,8 @@ class AsyncAssertionClient(Client):
         cookies: bool = False,
         trust_env: bool = False,
         deadline: float = 30.0,
+        token_timeout: float = 30.0,
+        retries: int = 2,
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         _provider: AssertionProvider | None = None,
@@ -129,6 +131,9 @@ class AsyncAssertionClient(Client):
             deadline=deadline,
             store=store,
             account=account,
+            token_timeout=token_timeout,
+            retries=retries,
+            clock=clock,
         )
         self._token_endpoint = self._given_url("token_endpoint", cast("str", endpoint))
         self._issuer = cast("str", issuer)
@@ -144,7 +149,6 @@ class AsyncAssertionClient(Client):
         self._lifetime = int(expires_in)
         self._leeway = leeway
         self._answer_limit = answer_limit
-        self._clock = clock
 
     @classmethod
     def from_provider(
@@ -206,7 +210,8 @@ class AsyncAssertionClient(Client):
             slot=self._slot(),
             exchange=self._exchange(),
             leeway=self._leeway,
-            deadline=self._deadline,
+            deadline=self._token_timeout,
+            retries=self._retries(),
             clock=self._clock,
         )
 
@@ -258,11 +263,11 @@ class AsyncAssertionClient(Client):
         ConfigurationError for a key that does not fit.
         """
         exchange, grant, slot = self._exchange(), self._the_grant, self._slot()
-        since, deadline = grant.start(), self._deadline
+        since, deadline, retries = grant.start(), self._token_timeout, self._retries()
         self._sessions.get()
 
         async def fetch_and_keep() -> tuple[Slot, Token]:
-            members = await exchange(None)
+            members = await retries.run(partial(exchange, None))
             return slot, await grant.keep(slot, members, since=since, deadline=deadline)
 
         return await grant.complete(fetch_and_keep)

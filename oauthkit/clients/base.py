@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,11 +18,13 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.clients.endpoints import check_endpoint, find_endpoint
-from oauthkit.clients.options import check_origins, check_session, check_store
+from oauthkit.clients.options import check_amount, check_origins, check_session, check_store
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
+from oauthkit.protocol.responses import RETRY_STATUSES, UNSPENT_STATUSES
 from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
+from oauthkit.tokens.retries import Retries, sleep_of
 from oauthkit.tokens.stores import GrantKey, MemoryStore, TokenStore
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.sessions import SessionHolder
@@ -61,16 +64,19 @@ class Client:
     __slots__ = (
         "__weakref__",
         "_account",
+        "_clock",
         "_cookies",
         "_deadline",
         "_extra_origins",
         "_grant",
         "_initial_token",
         "_provider",
+        "_retry_count",
         "_sessions",
         "_signings",
         "_source",
         "_store",
+        "_token_timeout",
         "_verbs",
     )
 
@@ -86,6 +92,9 @@ class Client:
         deadline: float,
         store: TokenStore | str | None = None,
         account: str = "",
+        token_timeout: float = 30.0,
+        retries: int = 2,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         check_session(session)
         self._provider = provider
@@ -96,7 +105,12 @@ class Client:
         self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in given)
         self._cookies = cookies
         self._deadline = deadline
-        self._store = check_store(store, account)
+        check_amount("token_timeout", token_timeout, "seconds")
+        check_amount("retries", retries, "attempts", whole=True, zero=True)
+        self._token_timeout = token_timeout
+        self._retry_count = retries
+        self._clock = clock
+        self._store = check_store(store, account, token_timeout)
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None
@@ -138,6 +152,15 @@ class Client:
     def _given_url(self, name: str, url: str | URL) -> str:
         return check_endpoint(self._provider, name, url, origins=self._all_origins)
 
+    def _retries(self) -> Retries:
+        provider = self._provider
+        return Retries(
+            count=self._retry_count,
+            statuses=getattr(provider, "retry_statuses", RETRY_STATUSES),
+            unspent=getattr(provider, "unspent_statuses", UNSPENT_STATUSES),
+            sleep=sleep_of(self._clock),
+        )
+
     @property
     def _the_source(self) -> TokenSource:
         if self._source is None:
@@ -176,7 +199,8 @@ class Client:
         The token in memory; reading never asks a store.
 
         Setting takes a mapping under the wire names, and raises CredentialsError for one that is
-        no token. None clears.
+        no token. It is a login: it is stored, at once where the event loop runs, else before the
+        next request. None clears the memory alone.
         """
         if self._grant is None and self._store is None:
             return self._initial_token
@@ -185,7 +209,7 @@ class Client:
     @token.setter
     def token(self, members: Mapping[str, Any] | None) -> None:
         token = None if members is None else self._read_token(members)
-        self._the_grant.assign(token, self._slot())
+        self._the_grant.assign(token, self._slot(), self._token_timeout)
 
     @property
     def middleware(self) -> ClientMiddlewareType:
@@ -226,7 +250,8 @@ class Client:
         """
         Wait for flights in progress, then close the session that the client made, if it made one.
 
-        A token that is on its way is kept, not thrown away. A session that was passed stays open.
+        A token that is on its way is kept, not thrown away; one that could not be stored is tried
+        once more. A session that was passed stays open.
         """
         if self._grant is not None:
             await self._grant.settle()

@@ -62,7 +62,6 @@ class AsyncOAuth1Client(Client):
         "_answer_limit",
         "_client_id",
         "_client_secret",
-        "_clock",
         "_hash_body",
         "_nonce",
         "_placement",
@@ -93,6 +92,7 @@ class AsyncOAuth1Client(Client):
         cookies: bool = False,
         trust_env: bool = False,
         deadline: float = 30.0,
+        token_timeout: float = 30.0,
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = generate_nonce,
@@ -142,6 +142,7 @@ class AsyncOAuth1Client(Client):
             deadline=deadline,
             store=store,
             account=account,
+            token_timeout=token_timeout,
         )
         self._client_id = client_id
         self._client_secret = client_secret or ""
@@ -226,7 +227,7 @@ class AsyncOAuth1Client(Client):
         return cast("OAuth1Provider | None", self._provider)
 
     def _make_source(self) -> TokenSource:
-        return StoredSource(grant=self._the_grant, deadline=self._deadline)
+        return StoredSource(grant=self._the_grant, deadline=self._token_timeout)
 
     # Public.
 
@@ -365,7 +366,7 @@ class AsyncOAuth1Client(Client):
             # In the flight: a caller that has gone away meanwhile finds the new token here, too.
             if self._temporary is temporary:
                 self._temporary = None
-            return await grant.save_login(PLAIN, token, since, self._deadline)
+            return await grant.save_login(PLAIN, token, since, self._token_timeout)
 
         return await grant.land(fly())
 

@@ -26,7 +26,9 @@ from oauthkit.protocol.authorization_request import (
 )
 from oauthkit.protocol.responses import parse_token_members
 from oauthkit.protocol.token import Token
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import Landing, Unsaved
+from oauthkit.tokens.holding import Holding
 from oauthkit.tokens.spending import Spending
 
 __all__ = ["AsyncOAuth2Client"]
@@ -51,10 +53,12 @@ class AsyncOAuth2Client(OAuth2Wiring):
     *token_endpoint_auth_method* (older: *client_auth_method*) is ``client_secret_basic``,
     ``client_secret_post`` or ``none``; *update_token* (older: *token_updater*) is called after a
     renewed token is kept, one call after the other, in the order in which the tokens were stored,
-    and has *deadline* seconds; *leeway* (seconds) is how long before its expiry a token is renewed,
-    at most a quarter of its lifetime. Clients with the same *store* object and *account* share one
-    grant, and one request when it is renewed. *deadline* (seconds) and *answer_limit* (bytes,
-    after decompression) bound each protocol request; *clock* returns seconds since the epoch.
+    and has *token_timeout* seconds; *leeway* (seconds) is how long before its expiry a token is
+    renewed, at most a quarter of its lifetime. Clients with the same *store* object and *account*
+    share one grant, and one request when it is renewed; *token_timeout* (seconds) is for that: the
+    store, its lock, and the request with what is sent again, *retries* times at most, where that is
+    safe. *deadline* (seconds) and *answer_limit* (bytes, after decompression) bound each protocol
+    request; *clock* returns seconds since the epoch.
 
     Raises ConfigurationError where an argument cannot be right, CredentialsError for credentials.
     """
@@ -170,13 +174,17 @@ class AsyncOAuth2Client(OAuth2Wiring):
             )
         body = self._build(kind, code, request, code_verifier, (username, password))
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
-        since, seconds = grant.start(), self._deadline
+        since, seconds = grant.start(), self._token_timeout
+        notify = notifier(self._update_token, older=self._updater_style)
         self._sessions.get()  # raises LoopError here rather than in the flight
 
         async def fly() -> Landing:
-            members = await flow.fetch(target, {**body, **form}, headers=headers)
+            fetch = partial(flow.fetch, target, {**body, **form}, headers=headers)
+            # A code is good once (RFC 6749 §4.1.2), whatever came of the first request.
+            once = kind == "authorization_code"
+            members = await (fetch() if once else self._retries().run(fetch))
             self._adopt(target)
-            return await grant.save_login(slot, members, since, seconds)
+            return await grant.save_login(slot, members, since, seconds, notify)
 
         return await grant.land(fly())
 
@@ -219,8 +227,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
         endpoint = self._refresh_endpoint or self._token_endpoint
         target = self._protocol_url(url, "token_endpoint", endpoint)
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
-        notify = notifier(self._update_token, older=self._updater_style)
-        seconds, exchange = self._deadline, self._exchange()
+        exchange = self._exchange()
         self._sessions.get()
 
         async def send(spending: Spending, own: bool) -> Mapping[str, Any]:
@@ -230,51 +237,63 @@ class AsyncOAuth2Client(OAuth2Wiring):
                     target, body, hook="refresh_token_response", headers=headers
                 )
             except OAuthError as error:
-                began = spending.began
-                if not own or error.error != "invalid_grant" or await grant.is_newer(began):
+                if not own or error.error != "invalid_grant":
                     raise
-                grant.end(spending.token, exchange.ask_for_login(error))
-            # Outside of the handler: what was caught holds much.
-            spending.check()
-            return {}  # not reached: it has just ended
+                # Final only if nobody has stored another one meanwhile.
+                again = await grant.store.load(grant.key)
+                if again is not None and again.refresh_token not in (None, spending.token):
+                    raise
+                refusal = exchange.ask_for_login(error)
+            grant.end(spending.token, refusal)
+            try:
+                # Outside of the handler: what was caught holds much.
+                raise refusal
+            finally:
+                del refusal  # it holds this frame
 
-        async def fly() -> Landing:
-            async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
-                # Under the lock: what was the refresh token before may have been spent meanwhile.
-                await grant.save_late(notify, deadline, seconds)
-                while True:
-                    stored = await grant.store.load(grant.key)
-                    began = grant.start_from(stored)
-                    held = grant.tokens.get(slot)
-                    known = began.record.refresh_token if began.record is not None else None
-                    spent = refresh_token or known
-                    if not spent:
-                        raise RequestError(
-                            "there is no refresh token: pass one, or fetch a token first"
-                        )
-                    spending = Spending(
-                        grant=grant,
-                        spender=exchange,
-                        token=spent,
-                        began=began,
-                        stored=stored,
-                        deadline=deadline,
-                        clock=self._clock,
+        async def renew(deadline: Deadline, holding: Holding) -> Landing:
+            # Under the lock: what was the refresh token before may have been spent meanwhile.
+            await grant.save_late(deadline)
+            while True:
+                stored = await holding.load()
+                began = grant.start_from(stored)
+                held = grant.tokens.get(slot)
+                known = began.record.refresh_token if began.record is not None else None
+                spent = refresh_token or known
+                if not spent:
+                    raise RequestError(
+                        "there is no refresh token: pass one, or fetch a token first"
                     )
-                    own = url is None and spent == known and exchange.needs_user
-                    if own:
-                        spending.check()
-                    if await spending.begin():
-                        break
-                got = await spending.send(partial(send, spending, own))
-                if self._refresh_endpoint is None:
-                    self._adopt(target)
-                members = {"refresh_token": spent, **got}
-                news = Unsaved(slot=slot, members=members, since=spending.began, before=held)
-                grant.hold(news)
-                return await grant.save(news, notify, deadline, seconds)
+                spending = Spending(
+                    grant=grant,
+                    holding=holding,
+                    spender=exchange,
+                    token=spent,
+                    began=began,
+                    stored=stored,
+                    deadline=deadline,
+                    retries=self._retries(),
+                    clock=self._clock,
+                    by_hand=True,
+                )
+                own = url is None and spent == known and exchange.needs_user
+                if (not own or await spending.check()) and await spending.begin():
+                    break
+            got = await spending.send(partial(send, spending, own))
+            if self._refresh_endpoint is None:
+                self._adopt(target)
+            news = Unsaved(
+                slot=slot,
+                members={"refresh_token": spent, **got},
+                since=spending.began,
+                before=held,
+                notify=notifier(self._update_token, older=self._updater_style),
+                seconds=self._token_timeout,
+            )
+            grant.hold(news)
+            return await grant.save(news, deadline, holding)
 
-        return await grant.land(fly())
+        return await grant.land(grant.fly(renew, self._token_timeout))
 
     async def revoke_token(
         self,
@@ -290,7 +309,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
         memory, else the access token. Raises OAuthError where the server refuses.
         """
         target = self._protocol_url(url, "revocation_endpoint")
-        await self._flow().revoke(target, self._own(token), token_type_hint, form)
+        revoke = partial(self._flow().revoke, target, self._own(token), token_type_hint, form)
+        await self._retries().run(revoke)
 
     async def introspect_token(
         self,
@@ -306,7 +326,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
         Raises OAuthError where the server refuses, or its answer does not say.
         """
         target = self._protocol_url(url, "introspection_endpoint")
-        return await self._flow().introspect(target, self._own(token), token_type_hint, form)
+        ask = partial(self._flow().introspect, target, self._own(token), token_type_hint, form)
+        return await self._retries().run(ask)
 
     def register_compliance_hook(self, hook_type: str, hook: Callable[..., Any]) -> None:
         """

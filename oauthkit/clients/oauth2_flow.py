@@ -14,7 +14,12 @@ from oauthkit.clients.spellings import spell
 from oauthkit.errors import OAuthError, ReauthorizationRequired, RequestError, mask
 from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenticate
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
-from oauthkit.protocol.responses import parse_error, parse_token_response, read_object
+from oauthkit.protocol.responses import (
+    parse_error,
+    parse_retry_after,
+    parse_token_response,
+    read_object,
+)
 from oauthkit.protocol.shape import describe_shape
 from oauthkit.protocol.token import is_credential
 from oauthkit.tokens.grants import PLAIN, Slot
@@ -34,7 +39,7 @@ _PLAIN_MEMBERS = frozenset(
 # What an OAuthError knows of an answer.
 _OF_AN_ANSWER = (
     *("error", "error_description", "error_uri", "provider", "endpoint"),
-    *("status", "content_type", "length", "shape"),
+    *("status", "content_type", "length", "shape", "retry_after"),
 )
 
 
@@ -193,6 +198,7 @@ class OAuth2Flow:
             content_type=kind,
             length=len(answer.body),
             shape=shape,
+            retry_after=parse_retry_after(answer.headers.get("retry-after"), now=self.clock()),
         )
 
 

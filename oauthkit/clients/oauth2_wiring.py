@@ -48,7 +48,6 @@ class OAuth2Wiring(Client):
         "_authorizations",
         "_client_id",
         "_client_secret",
-        "_clock",
         "_code_challenge_method",
         "_grant_type",
         "_hooks",
@@ -95,6 +94,8 @@ class OAuth2Wiring(Client):
         cookies: bool = False,
         trust_env: bool = False,
         deadline: float = 30.0,
+        token_timeout: float = 30.0,
+        retries: int = 2,
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         _provider: OAuth2Provider | None = None,
@@ -124,6 +125,9 @@ class OAuth2Wiring(Client):
             deadline=deadline,
             store=store,
             account=account,
+            token_timeout=token_timeout,
+            retries=retries,
+            clock=clock,
         )
         if store is not None and _provider is None and token_endpoint is None:
             raise ConfigurationError(
@@ -151,7 +155,6 @@ class OAuth2Wiring(Client):
         self._code_challenge_method: pkce.CodeChallengeMethod | None = code_challenge_method
         self._leeway = leeway
         self._answer_limit = answer_limit
-        self._clock = clock
         self._hooks: dict[str, list[Callable[..., Any]]] = {}
         self._authorizations: Authorizations | None = None
 
@@ -212,7 +215,8 @@ class OAuth2Wiring(Client):
             exchange=self._exchange(),
             notify=notifier(self._update_token, older=self._updater_style),
             leeway=self._leeway,
-            deadline=self._deadline,
+            deadline=self._token_timeout,
+            retries=self._retries(),
             clock=self._clock,
         )
 

@@ -38,6 +38,8 @@ __all__ = [
 
 _SIGNATURE_TYPES: dict[str, Placement] = {"HEADER": "header", "BODY": "body", "QUERY": "query"}
 _LARGEST_AMOUNT = 1e12
+# A lease must outlast this many token requests.
+_LEASES = 3
 
 
 def describe_value(value: object) -> str:
@@ -169,15 +171,27 @@ def check_session(value: object) -> None:
         raise _refuse("session", value, "an aiohttp.ClientSession, or None for one of our own")
 
 
-def check_store(store: object, account: object) -> TokenStore | None:
-    """Return the store, opened where it is a URL; refuse one that is none, and a wrong account."""
+def check_store(store: object, account: object, token_timeout: float) -> TokenStore | None:
+    """
+    Return the store, opened where it is a URL; refuse one that is none, and a wrong account.
+
+    A store whose lock is a lease must hold it for three token requests at least.
+    """
     if not isinstance(account, str):
         raise _refuse("account", account, "text")
     if isinstance(store, str):
-        return open_store(store)
-    if store is None or is_store(store):
-        return store
-    raise _refuse("store", store, "a TokenStore such as MemoryStore(), or a URL")
+        store = open_store(store)
+    if store is None:
+        return None
+    if not is_store(store):
+        raise _refuse("store", store, "a TokenStore such as MemoryStore(), or a URL")
+    lease = cast("float | None", getattr(store, "lease", None))
+    if lease is not None and lease < _LEASES * token_timeout:
+        raise ConfigurationError(
+            f"the store's lease is {lease:g} s, and token_timeout {token_timeout:g} s: a lease "
+            f"lasts {_LEASES} times as long at least, or a lock runs out while its holder waits"
+        )
+    return store
 
 
 def check_origins(value: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from oauthkit.errors import OAuthKitError
 from oauthkit.protocol.grants import JWT_BEARER
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
 from oauthkit.protocol.origins import origin_of, parse_origin
-from oauthkit.protocol.responses import parse_token_response
+from oauthkit.protocol.responses import RETRY_STATUSES, parse_token_response
 from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
     token_placement: TokenPlacement = "header"
     """Where the token goes (RFC 6750 §2): ``header``, ``body`` or ``query``."""
 
+    retry_statuses: tuple[int, ...] = attrs.field(default=RETRY_STATUSES, converter=tuple)
+    """The HTTP statuses after which a token request is sent again."""
+
     credential_names: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=as_pairs)
     """What the fields of the credentials are called in this service's key files: pairs."""
 
@@ -101,6 +104,7 @@ class AssertionProvider(Provider["AsyncAssertionClient"]):
         if isinstance(lifetime, bool) or not isinstance(lifetime, int) or lifetime < 1:
             check.fault("lifetime", lifetime, "a positive whole number of seconds")
         check.text("scope", self.scope)
+        check.statuses("retry_statuses", self.retry_statuses)
         check.boolean("scope_in_claims", self.scope_in_claims)
         check.one_of("token_placement", self.token_placement, ("header", "body", "query"))
         check.texts("ignored_credentials", self.ignored_credentials)

@@ -237,6 +237,12 @@ class Check:
                 self.fault(field, shown, "a mapping of texts to texts")
         return tuple(names)
 
+    def statuses(self, field: str, values: tuple[object, ...]) -> None:
+        """Note a fault unless they are statuses of answers that are no success."""
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int) or not 400 <= value < 600:
+                self.fault(field, value, "HTTP statuses from 400 to 599")
+
     def boolean(self, field: str, value: object) -> None:
         """Check that a value is a boolean."""
         if not isinstance(value, bool):

@@ -12,7 +12,12 @@ import attrs
 from oauthkit.errors import DeclarationError
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.pkce import CodeChallengeMethod
-from oauthkit.protocol.responses import parse_token_response, read_authorization_response
+from oauthkit.protocol.responses import (
+    RETRY_STATUSES,
+    UNSPENT_STATUSES,
+    parse_token_response,
+    read_authorization_response,
+)
 from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:
@@ -105,6 +110,12 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
     refresh_grace: float = 0.0
     """A leniency: how long (seconds) a refresh token that was spent may be sent again."""
 
+    retry_statuses: tuple[int, ...] = attrs.field(default=RETRY_STATUSES, converter=tuple)
+    """The HTTP statuses after which a token request is sent again, where that is safe."""
+
+    unspent_statuses: tuple[int, ...] = attrs.field(default=UNSPENT_STATUSES, converter=tuple)
+    """The HTTP statuses that say that a refresh token was not used; more is a leniency."""
+
     def prepare_authorization(self, params: Mapping[str, str]) -> Mapping[str, str]:
         """
         Return the parameters of the authorization request (RFC 6749 §4.1.1), none of them empty.
@@ -183,6 +194,8 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
         grace = cast("object", self.refresh_grace)
         if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < inf:
             check.fault("refresh_grace", grace, "seconds, 0 or more")
+        check.statuses("retry_statuses", self.retry_statuses)
+        check.statuses("unspent_statuses", self.unspent_statuses)
         if self.authorization_response_iss_parameter_supported and self.issuer is None:
             check.fault("issuer", None, "which issuer must the callbacks name?")
 
@@ -192,6 +205,8 @@ class OAuth2Provider(Provider["AsyncOAuth2Client"]):
             own.append(("refresh_grace", self.refresh_grace))
         if not self.rotates_refresh_tokens:
             own.append(("rotates_refresh_tokens", "False"))
+        if more := sorted(set(self.unspent_statuses).difference(UNSPENT_STATUSES)):
+            own.append(("unspent_statuses", ", ".join(map(str, more))))
         if self.code_challenge_method != "S256":
             own.append(("code_challenge_method", str(self.code_challenge_method)))
         if self.scope_separator != " ":

@@ -36,6 +36,14 @@ class Deadline:
         self._timeout.reschedule(None)
         return until
 
+    def resume(self, until: float | None) -> None:
+        """Let it end, inside, when it would have ended."""
+        self._timeout.reschedule(until)
+
+    def when(self) -> float | None:
+        """Return when it ends, by the event loop's clock."""
+        return self._timeout.when()
+
     def error(self) -> UnreachableError:
         """Make the error of its end."""
         return UnreachableError(

@@ -92,6 +92,14 @@ class Flights(Generic[T]):
             waiting.pop(waiter, None)
             del waiter  # for the same reason
 
+    def begin(
+        self, start: Callable[[*Arguments], Coroutine[Any, Any, T]], *arguments: *Arguments
+    ) -> None:
+        """Start the shared flight, if there is none, and wait for nothing."""
+        self._enter()
+        if not self.shared:
+            self._shared = self._launch(start(*arguments))
+
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
         try:

@@ -6,9 +6,11 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextvars import Context
 from copy import copy
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -18,21 +20,31 @@ from oauthkit.errors import ConfigurationError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.flights import Flights
+from oauthkit.tokens.holding import Holding, LockLostError, Turns
+from oauthkit.tokens.news import (
+    PLAIN,
+    Landing,
+    Slot,
+    Start,
+    Unsaved,
+    as_record,
+    complete,
+    without_refresh_token,
+)
 from oauthkit.tokens.stores import GrantKey, Record, TokenStore, refuse_sealed
 from oauthkit.tokens.tellings import Notify, Tellings
 
 __all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
-
-Slot = tuple[str, str]
-PLAIN: Slot = ("", "")
 
 _NOT_STORED = "the new token is not stored yet: it will be, before another one is asked for"
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _NAMES: WeakKeyDictionary[TokenStore, str] = WeakKeyDictionary()
 _GUARD = threading.Lock()
-# What could not be stored outlives the grant: else who comes next would spend what is stored again.
-_UNSAVED: WeakKeyDictionary[TokenStore, dict[GrantKey, list[Unsaved]]] = WeakKeyDictionary()
+# Seconds between two tries to store what could not be stored: at first, and at last.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# What could not be stored keeps its grant: else who comes next would spend what is stored again.
+_UNSAVED: set[Grant] = set()
 
 
 def _name_in(store: TokenStore) -> str:
@@ -56,62 +68,7 @@ def grant_of(store: TokenStore, key: GrantKey) -> Grant:
         grant = grants.get(key)
         if grant is None:
             grant = grants[key] = Grant(store, key)
-            left = _UNSAVED.get(store, {}).get(key)
-            if left:
-                grant.unsaved = left
-                # What it began with was another's memory.
-                grant.generation = 1 + max(news.since.generation for news in left)
         return grant
-
-
-@attrs.frozen(kw_only=True)
-class Start:
-    """
-    What a flight began with, so that it knows at its end what happened meanwhile.
-
-    *generation* is the grant's; *record* is what counted: *by_hand*, what somebody had put into
-    memory, or what was stored. *was_stored* is the refresh token that the store held; None where
-    there was none, or where the store was not asked (*asked*). *marked* says that the flight has
-    marked the refresh token that it spends.
-    """
-
-    generation: int
-    record: Record | None = attrs.field(repr=False)
-    by_hand: bool
-    asked: bool
-    was_stored: str | None = attrs.field(default=None, repr=False)
-    marked: bool = False
-
-
-@attrs.frozen
-class Landing:
-    """
-    What a flight brought: the token of one slot, got when the grant was of *generation*.
-
-    *telling* is the task that tells a hook of it, where there is one.
-    """
-
-    generation: int
-    slot: Slot
-    token: Token
-    telling: asyncio.Task[None] | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Unsaved:
-    """
-    The *members* of a token that is got and not yet stored, and the one *before* it.
-
-    *since* is what the flight that got it began with. *after_401* is when (by the clock of who got
-    it) that was because a resource refused the one before. *fresh* begins a new grant.
-    """
-
-    slot: Slot
-    members: Mapping[str, Any] = attrs.field(repr=False)
-    since: Start
-    before: Token | None = None
-    after_401: float | None = None
-    fresh: bool = False
 
 
 @attrs.define(eq=False)
@@ -140,6 +97,8 @@ class Grant:
     known: bool = attrs.field(default=False, init=False)
     seeded: bool = attrs.field(default=False, init=False)
     generation: int = attrs.field(default=0, init=False)
+    # Before then (by the client's clock) it is not tried again to renew a token ahead of time.
+    ahead_after: float = attrs.field(default=0.0, init=False)
     after_401: dict[Slot, tuple[Token, float]] = attrs.field(
         factory=dict[Slot, tuple[Token, float]], init=False, repr=False
     )
@@ -151,12 +110,35 @@ class Grant:
     tellings: Tellings = attrs.field(factory=Tellings, init=False, repr=False)
     # The slot that the shared flight is for, while there is one.
     flying: Slot = attrs.field(default=PLAIN, init=False)
+    _turns: Turns = attrs.field(
+        default=attrs.Factory(
+            lambda grant: Turns(grant.store, grant.key, partial(bool, grant.unsaved)),
+            takes_self=True,
+        ),
+        init=False,
+        repr=False,
+    )
+    _saving: asyncio.Task[None] | None = attrs.field(default=None, init=False, repr=False)
+    # The logins that are being stored, each by its own flight.
+    _logins: list[Unsaved] = attrs.field(factory=list[Unsaved], init=False, repr=False)
+
+    def locked(self) -> AbstractAsyncContextManager[Holding]:
+        """Take the lock; while something is unsaved it is not given back, where it can be kept."""
+        return self._turns.take()
+
+    async def fly(
+        self, renew: Callable[[Deadline, Holding], Awaitable[Landing]], seconds: float
+    ) -> Landing:
+        """Return what *renew* brings, under the lock; again, where that was lost before it sent."""
+        async with self.deadline(seconds) as deadline:
+            while True:
+                with suppress(LockLostError):
+                    async with self.locked() as holding:
+                        return await renew(deadline, holding)
 
     def hold(self, news: Unsaved) -> None:
-        """Note a token that is got and not stored yet; it outlives the grant, with the store."""
+        """Note a token that is got and not stored yet."""
         self.unsaved.append(news)
-        with _GUARD:
-            _UNSAVED.setdefault(self.store, {})[self.key] = self.unsaved
 
     def _let_go(self, news: Unsaved) -> None:
         """Forget what is stored now, and with a new grant what came of those before."""
@@ -165,31 +147,44 @@ class Grant:
             self.unsaved[:] = [one for one in later if one.fresh]
         else:
             self.unsaved.remove(news)
-        if self.unsaved:
-            return
-        with _GUARD:
-            left = _UNSAVED.get(self.store, {})
-            left.pop(self.key, None)
-            if not left:
-                _UNSAVED.pop(self.store, None)
+        if not self.unsaved:
+            with _GUARD:
+                _UNSAVED.discard(self)
+            saving, self._saving = self._saving, None
+            if saving is not None and not saving.get_loop().is_closed():
+                saving.cancel()
 
     @property
     def holder(self) -> str:
         """Who it is in marks: the same for one store object in one process, a fork is another."""
         return f"{self.name}-{os.getpid()}"
 
-    def assign(self, token: Token | None, slot: Slot = PLAIN) -> None:
-        """Put *token* into memory by hand; None clears all of them. The store is not touched."""
+    def assign(self, token: Token | None, slot: Slot = PLAIN, seconds: float = 30.0) -> None:
+        """
+        Put *token* into memory by hand: a login, which is stored before it is used.
+
+        None clears the memory alone. *seconds* are for the store.
+        """
         self.generation += 1
         self.refused = self.ended = None
         self.after_401.clear()
         self.tokens = {} if token is None else {slot: token}
         self.known = self.seeded = True
+        if token is None:
+            return
+        self.unsaved.clear()  # what came of grants before
+        since = self.start()
+        self.hold(Unsaved(slot=slot, members=token, since=since, fresh=True, seconds=seconds))
+        # Where no loop runs, or another one, it is stored when it is first used.
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            self.flights.begin(self._flush)
+            self.flying = slot
 
     def offer(self, token: Token, slot: Slot = PLAIN) -> None:
         """Take *token* as what counts where the store holds nothing: what it holds is newer."""
         if self.initial is None:
-            self.initial = _as_record({slot: token})
+            self.initial = as_record({slot: token})
         if not self.tokens and not self.seeded:
             self.tokens = {slot: token}
 
@@ -197,7 +192,7 @@ class Grant:
         """Take over what a store holds, or that it holds nothing."""
         self.tokens = {}
         if record is not None:
-            self.tokens = {slot: _complete(record, slot) for slot in record.access_tokens}
+            self.tokens = {slot: complete(record, slot) for slot in record.access_tokens}
         self.known, self.seeded = True, False
 
     def end(self, refresh_token: str, error: ReauthorizationRequired) -> None:
@@ -213,13 +208,13 @@ class Grant:
 
     def start(self) -> Start:
         """Note what a flight begins with that does not ask the store first."""
-        by_hand = self._by_hand() if self.seeded else None
+        by_hand = as_record(self.tokens) if self.seeded else None
         return Start(generation=self.generation, record=by_hand, by_hand=self.seeded, asked=False)
 
     def start_from(self, stored: Record | None) -> Start:
         """Note what a flight begins with, and take over what is *stored* unless memory counts."""
         refuse_sealed(self.key, stored)
-        counts = self.initial if stored is None else stored
+        counts = self.initial if stored is None or self._replaces(stored) else stored
         if self.seeded and self.ended is not None and stored is not None:
             # What was put there by hand was refused; what is stored is somebody's login.
             self.seeded = stored.refresh_token == self.refused
@@ -227,20 +222,17 @@ class Grant:
             self.adopt(counts)
         return Start(
             generation=self.generation,
-            record=self._by_hand() if self.seeded else counts,
+            record=as_record(self.tokens) if self.seeded else counts,
             by_hand=self.seeded,
             asked=True,
-            was_stored=None if stored is None else stored.refresh_token,
+            stored=stored,
         )
 
-    async def is_newer(self, began: Start) -> bool:
-        """Look again: tell whether somebody has stored another refresh token since *began*."""
-        stored = await self.store.load(self.key)
-        return stored is not None and stored.refresh_token not in (None, began.was_stored)
-
-    def _by_hand(self) -> Record:
-        """Return the tokens that were put into memory as a record."""
-        return _as_record(self.tokens)
+    def _replaces(self, stored: Record) -> bool:
+        """Tell whether *initial* is another refresh token than one that has ended."""
+        mark, initial = stored.mark, self.initial and self.initial.refresh_token
+        ended = mark is not None and mark.final and stored.refresh_token is not None
+        return bool(ended and initial and initial != stored.refresh_token)
 
     async def keep(
         self,
@@ -265,11 +257,23 @@ class Grant:
             token, _ = await self._keep(slot, Token(members), fresh, since)
             return token
 
-    async def _keep(self, slot: Slot, got: Token, fresh: bool, since: Start) -> tuple[Token, bool]:
+    async def _keep(
+        self,
+        slot: Slot,
+        got: Token,
+        fresh: bool,
+        since: Start,
+        holding: Holding | None = None,
+    ) -> tuple[Token, bool]:
         """Return the token that counts now, and whether it is what was got, and is stored."""
+        swap: Callable[[int | None, Record], Awaitable[bool]]
+        swap = partial(self.store.compare_and_swap, self.key) if holding is None else holding.finish
+        stored, known = since.stored, holding is not None and since.asked
         while True:
-            stored = await self.store.load(self.key)
-            refuse_sealed(self.key, stored)
+            if not known:
+                stored = await self.store.load(self.key)
+                refuse_sealed(self.key, stored)
+            known = False
             now_stored = None if stored is None else stored.refresh_token
             if since.asked and not fresh and now_stored != since.was_stored:
                 # Somebody has logged in again: what came of the old grant has no place here.
@@ -277,27 +281,27 @@ class Grant:
                 held = stored.access_tokens.get(slot) if stored is not None else None
                 if self.generation == since.generation:
                     self.adopt(stored)
-                return self.tokens.get(slot, got), held == _without_refresh_token(got)
+                return self.tokens.get(slot, got), held == without_refresh_token(got)
             counts = since.record if since.by_hand or stored is None else stored
             base = Record() if fresh or counts is None else counts
             record = Record(
-                access_tokens={**base.access_tokens, slot: _without_refresh_token(got)},
+                access_tokens={**base.access_tokens, **as_record({slot: got}).access_tokens},
                 refresh_token=got.get("refresh_token") or base.refresh_token,
                 version=(stored.version if stored is not None else 0) + 1,
                 mark=None if fresh or since.marked or stored is None else stored.mark,
             )
             expected = stored.version if stored is not None else None
-            if await self.store.compare_and_swap(self.key, expected, record):
+            if await swap(expected, record):
                 break
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
         if fresh:
             self.refused = self.ended = None
         if self.generation != since.generation:
-            return _complete(record, slot), True
+            return (complete(record, slot) if slot in record.access_tokens else got), True
         self.after_401.pop(slot, None)
         self.adopt(record)
         self.generation += fresh
-        return self.tokens[slot], True
+        return self.tokens.get(slot, got), True
 
     def deadline(self, seconds: float) -> Deadline:
         """Make the deadline of a flight, until it has a token in hand."""
@@ -305,54 +309,108 @@ class Grant:
         return Deadline(seconds, type(self.store).__name__, what)
 
     async def save(
-        self, news: Unsaved, notify: Notify | None, deadline: Deadline, seconds: float
+        self,
+        news: Unsaved,
+        deadline: Deadline,
+        holding: Holding | None = None,
+        *,
+        silent: bool = False,
     ) -> Landing:
         """
-        Store what is among *unsaved*, under the store's lock, and have *notify* told of it.
+        Store what is among *unsaved*, and have its hook told of it, unless that is *silent*.
 
-        What fails stays there. *deadline* begins anew: what is in hand now could be lost. *seconds*
-        are for the hook.
+        What fails stays there, and is tried again. *deadline* begins anew: what is in hand now
+        could be lost. With *holding* nothing more is done under the lock.
         """
         deadline.renew(f"{_NOT_STORED}: the token store did not answer")
-        with _not_stored():
+        with self._not_stored():
             got = Token(news.members)
-            token, is_kept = await self._keep(news.slot, got, news.fresh, news.since)
+            last = holding if self.unsaved == [news] else None
+            token, is_kept = await self._keep(news.slot, got, news.fresh, news.since, last)
         self._let_go(news)
         if news.after_401 is not None and self.generation == news.since.generation:
             self.after_401[news.slot] = token, news.after_401
         telling = None
-        if notify is not None and is_kept:
-            telling = self.tellings.begin(notify, token, news.before, seconds)
+        if news.notify is not None and is_kept and not silent:
+            telling = self.tellings.begin(news.notify, token, news.before, news.seconds)
         return Landing(news.since.generation, news.slot, token, telling)
 
-    async def save_late(
-        self, notify: Notify | None, deadline: Deadline, seconds: float
-    ) -> Landing | None:
+    async def save_late(self, deadline: Deadline) -> Landing | None:
         """Store what could not be stored before, under the store's lock; return the last of it."""
         landing = None
-        while self.unsaved:
-            landing = await self.save(self.unsaved[0], notify, deadline, seconds)
+        while left := [news for news in self.unsaved if news not in self._logins]:
+            landing = await self.save(left[0], deadline)
         return landing
 
     async def save_login(
-        self, slot: Slot, members: Mapping[str, Any], since: Start, seconds: float
+        self,
+        slot: Slot,
+        members: Mapping[str, Any],
+        since: Start,
+        seconds: float,
+        notify: Notify | None = None,
     ) -> Landing:
         """
         Store the token that begins a new grant; the flight of a login.
 
-        *since* is what was in memory when it began, *seconds* are for the store and its lock.
+        It does not wait for the lock: nothing of what is stored is kept, and who is renewing that
+        finds it gone. *since* is what was in memory when it began, *seconds* are for the store.
+        *notify* is told only where it is stored later: its caller gets the token otherwise.
         """
-        news = Unsaved(slot=slot, members=members, since=since, fresh=True)
+        news = Unsaved(
+            slot=slot, members=members, since=since, fresh=True, notify=notify, seconds=seconds
+        )
         self.hold(news)
-        what = f"{_NOT_STORED}: the token store, or its lock, did not answer"
-        async with Deadline(seconds, type(self.store).__name__, what) as deadline:
-            with _not_stored():
-                async with self.store.lock(self.key):
-                    if news in self.unsaved:
-                        return await self.save(news, None, deadline, seconds)
-        # Somebody else has stored it meanwhile, or a later login.
-        token = self.tokens.get(slot, Token(members))
-        return Landing(self.generation, slot, token)
+        self._logins.append(news)
+        what = f"{_NOT_STORED}: the token store did not answer"
+        try:
+            async with Deadline(seconds, type(self.store).__name__, what) as deadline:
+                return await self.save(news, deadline, silent=True)
+        finally:
+            self._logins.remove(news)
+
+    @contextmanager
+    def _not_stored(self) -> Generator[None, None, None]:
+        """Let what a store raises say what it means for the token in hand, and try again later."""
+        try:
+            yield
+        except BaseException as error:
+            if _NOT_STORED not in getattr(error, "__notes__", ()):
+                error.add_note(_NOT_STORED)
+            with _GUARD:
+                _UNSAVED.add(self)
+            # What is configured wrong stays so; and a loop may be closed in the middle of it.
+            if not isinstance(error, ConfigurationError):
+                with suppress(RuntimeError):
+                    self._save_later()
+            raise
+
+    def _save_later(self) -> None:
+        """Have it tried again, by a task that is there for as long as something is not stored."""
+        loop, task = asyncio.get_running_loop(), self._saving
+        if task is None or task.done() or task.get_loop() is not loop:
+            self._saving = loop.create_task(self._keep_trying(), context=Context())
+
+    async def _keep_trying(self) -> None:
+        pause = _FIRST_PAUSE
+        while self.unsaved:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            with suppress(Exception):
+                await self.flush()
+
+    async def flush(self) -> None:
+        """Store what is not stored yet; raises what the store raises."""
+        if self.unsaved:
+            await self.flights.fly(self._flush())
+
+    async def _flush(self) -> Landing:
+        seconds = max((news.seconds for news in self.unsaved), default=None)
+        landing = None
+        if seconds is not None:
+            async with self.deadline(seconds) as deadline, self.locked():
+                landing = await self.save_late(deadline)
+        return landing or Landing(self.generation, PLAIN, Token())
 
     async def complete(
         self,
@@ -388,39 +446,3 @@ class Grant:
             await self.flights.settle()
             if not await self.tellings.catch_up():
                 return
-
-
-@contextmanager
-def _not_stored() -> Generator[None, None, None]:
-    """Let what a store raises say what it means for the token in hand."""
-    try:
-        yield
-    except Exception as error:
-        if _NOT_STORED not in getattr(error, "__notes__", ()):
-            error.add_note(_NOT_STORED)
-        raise
-
-
-def _as_record(tokens: Mapping[Slot, Token]) -> Record:
-    refresh_token = None
-    access_tokens: dict[Slot, Token] = {}
-    for slot, token in tokens.items():
-        refresh_token = token.get("refresh_token", refresh_token)
-        if "access_token" in token or "oauth_token" in token:
-            access_tokens[slot] = _without_refresh_token(token)
-    return Record(access_tokens=access_tokens, refresh_token=refresh_token)
-
-
-def _complete(record: Record, slot: Slot) -> Token:
-    """Return a record's token as it is handed out: with the grant's refresh token."""
-    token = record.access_tokens[slot]
-    if record.refresh_token is None:
-        return token
-    return Token({**token, "refresh_token": record.refresh_token})
-
-
-def _without_refresh_token(token: Token) -> Token:
-    # It belongs to the grant: a copy with each access token would be spent twice.
-    if "refresh_token" not in token:
-        return token
-    return Token({name: value for name, value in token.items() if name != "refresh_token"})

@@ -14,6 +14,8 @@ from oauthkit.errors import LoopError, OAuthError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, Start, Unsaved
+from oauthkit.tokens.holding import Holding
+from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.seams import LOGIN_REQUIRED, NothingNewError
 from oauthkit.tokens.spending import Spender, Spending
 from oauthkit.tokens.stores import Record
@@ -25,6 +27,10 @@ NO_TOKEN = Token()
 # How long (seconds) a token that came of a 401 is not renewed for another one. Not for ever: where
 # a server tells no lifetime, a 401 is how a client learns of its end.
 _AFTER_401 = 300.0
+# How long (seconds) it is not tried again to renew a token ahead of time.
+_AHEAD_AGAIN = 10.0
+# What a token may be; each is better than the one before.
+_OVER, _AGEING, _GOOD = range(3)
 
 
 class Exchange(Protocol):
@@ -56,7 +62,9 @@ class StoredSource:
     order in which a grant's tokens are stored. *leeway* (seconds) is how long before its expiry a
     token is renewed, but never more than a quarter of its lifetime; *deadline* (seconds) is for the
     whole flight, waiting for the store's lock included, once more for storing what it brought, and
-    once more for *notify*.
+    once more for *notify*. *retries* says when a request is sent again.
+
+    In the last tenth of a token's lifetime, who asks for it starts the flight and does not wait.
     """
 
     grant: Grant
@@ -65,6 +73,7 @@ class StoredSource:
     notify: Notify | None = None
     leeway: float = 60.0
     deadline: float = 30.0
+    retries: Retries = attrs.field(factory=Retries)
     clock: Callable[[], float] = time.time
 
     async def token(self, rejected: Token | None = None) -> Token:
@@ -82,8 +91,12 @@ class StoredSource:
             # A login whose token could not be stored: what was there before has had its time.
             outdated = grant.unsaved and any(news.fresh for news in grant.unsaved)
             if not outdated:
-                if token is not None and not _same(token, rejected) and self._is_good(token):
-                    return token
+                if token is not None and not _same(token, rejected):
+                    state = self._judge(token)
+                    if state == _AGEING:
+                        self._renew_ahead(token)
+                    if state:
+                        return token
                 if self.exchange is None and grant.known and rejected is None:
                     return token or NO_TOKEN
             if rejected is not None and self._is_final(rejected):
@@ -120,17 +133,32 @@ class StoredSource:
                     error="invalid_token",
                 )
 
-    def _is_good(self, token: Token) -> bool:
+    def _judge(self, token: Token) -> int:
+        """Say whether *token* is good, and for how long: one of _OVER, _AGEING, _GOOD."""
         if self.exchange is None:
-            return True
+            return _GOOD
         if "access_token" not in token:
-            return False  # kept by somebody, to get an access token with
+            return _OVER  # kept by somebody, to get an access token with
         expires_at = token.get("expires_at")
         if expires_at is None:
-            return True
+            return _GOOD
+        left = expires_at - self.clock()
         lifetime = token.get("expires_in")
-        leeway = self.leeway if lifetime is None else min(self.leeway, lifetime / 4)
-        return bool(self.clock() < expires_at - leeway)
+        if lifetime is None:
+            return _GOOD if left > self.leeway else _OVER
+        if left <= self.leeway and left <= lifetime / 4:
+            return _OVER
+        return _GOOD if left > lifetime / 10 else _AGEING
+
+    def _renew_ahead(self, token: Token) -> None:
+        """Start the flight, and do not wait for it; *token* is good until it lands."""
+        grant, now = self.grant, self.clock()
+        spender = None if self.exchange is None else self.exchange.spender
+        hopeless = spender is not None and spender.needs_user and "refresh_token" not in token
+        if hopeless or now < grant.ahead_after or grant.flights.shared or grant.tellings.inside:
+            return
+        grant.ahead_after = now + _AHEAD_AGAIN
+        grant.flights.begin(self._start, None, True)
 
     def _is_final(self, rejected: Token) -> bool:
         """Tell whether *rejected* came of a 401 itself, and so lately that another is no use."""
@@ -157,25 +185,39 @@ class StoredSource:
             raise
         raise NothingNewError(text, error=LOGIN_REQUIRED)
 
-    def _start(self, rejected: Token | None) -> Coroutine[Any, Any, Landing]:
+    def _start(self, rejected: Token | None, ahead: bool = False) -> Coroutine[Any, Any, Landing]:
         self.grant.flying = self.slot
-        return self._fly(rejected)
+        return self._fly(rejected, ahead)
 
-    async def _fly(self, rejected: Token | None) -> Landing:
-        grant, seconds = self.grant, self.deadline
-        async with grant.deadline(seconds) as deadline, grant.store.lock(grant.key):
-            if (late := await grant.save_late(self.notify, deadline, seconds)) is not None:
+    async def _fly(self, rejected: Token | None, ahead: bool) -> Landing:
+        grant = self.grant
+        least = _GOOD if ahead else _AGEING
+
+        async def renew(deadline: Deadline, holding: Holding) -> Landing:
+            late = await grant.save_late(deadline)
+            if late is not None and self._suits(late, rejected, least):
                 return late
-            news = await self._obtain(rejected, deadline)
+            news = await self._obtain(rejected, deadline, holding, least)
             if isinstance(news, Landing):
                 return news
             grant.hold(news)
-            return await grant.save(news, self.notify, deadline, seconds)
+            return await grant.save(news, deadline, holding)
 
-    async def _obtain(self, rejected: Token | None, deadline: Deadline) -> Landing | Unsaved:
+        return await grant.fly(renew, self.deadline)
+
+    def _suits(self, landing: Landing, rejected: Token | None, least: int) -> bool:
+        """Tell whether what could be stored at last is what was asked for."""
+        token = landing.token
+        return (
+            landing.slot == self.slot and not _same(token, rejected) and self._judge(token) >= least
+        )
+
+    async def _obtain(
+        self, rejected: Token | None, deadline: Deadline, holding: Holding, least: int
+    ) -> Landing | Unsaved:
         """Find a good token in the store, or get a new one that is not stored yet."""
         grant = self.grant
-        stored = await grant.store.load(grant.key)
+        stored = await holding.load()
         while True:
             began = grant.start_from(stored)
             held = grant.tokens.get(self.slot)
@@ -185,32 +227,25 @@ class StoredSource:
                     grant.adopt(stored)
                     held = grant.tokens.get(self.slot)
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
-            if held is not None and not _same(held, rejected) and self._is_good(held):
+            if held is not None and not _same(held, rejected) and self._judge(held) >= least:
                 return Landing(began.generation, self.slot, held)
-            record, spender, spending = began.record, self.exchange.spender, None
-            spent = None if record is None or spender is None else spender.spends(record)
-            if record is not None and spender is not None and spent is not None:
-                spending = Spending(
-                    grant=grant,
-                    spender=spender,
-                    token=spent,
-                    began=began,
-                    stored=stored,
-                    deadline=deadline,
-                    clock=self.clock,
-                )
-                if spender.needs_user:
-                    spending.check()
-                elif spending.what_ended is not None:
-                    spending, record = None, attrs.evolve(record, refresh_token=None)
+            record, spending = began.record, self._spending(began, deadline, holding)
+            if spending is not None and spending.spender.needs_user:
+                if not await spending.check():
+                    stored = await holding.load()
+                    continue
+            elif spending is not None and spending.what_ended is not None:
+                # It needs nobody: it asks anew, without a refresh token.
+                spending, record = None, attrs.evolve(record or Record(), refresh_token=None)
+            request = partial(self.exchange, record)
             try:
                 if spending is None:
-                    members = await self.exchange(record)
+                    members = await self.retries.run(request, until=deadline.when())
                 elif await spending.begin():
-                    members = await spending.send(partial(self.exchange, record))
+                    members = await spending.send(request)
                     began = spending.began
                 else:
-                    stored = await grant.store.load(grant.key)
+                    stored = await holding.load()
                     continue
             except OAuthError as error:
                 if grant.generation != began.generation:
@@ -218,8 +253,8 @@ class StoredSource:
                     return Landing(began.generation, self.slot, NO_TOKEN)
                 newer = await self._read_again(stored, began, error.error)
                 if newer is None:
-                    if spent is not None and isinstance(error, ReauthorizationRequired):
-                        grant.end(spent, error)
+                    if spending is not None and isinstance(error, ReauthorizationRequired):
+                        grant.end(spending.token, error)
                     raise
                 stored = newer
                 continue
@@ -229,7 +264,28 @@ class StoredSource:
                 since=began,
                 before=held,
                 after_401=None if rejected is None else self.clock(),
+                notify=self.notify,
+                seconds=self.deadline,
             )
+
+    def _spending(self, began: Start, deadline: Deadline, holding: Holding) -> Spending | None:
+        """Return what is to be known of the refresh token that would be sent; None for none."""
+        record = began.record
+        spender = None if self.exchange is None else self.exchange.spender
+        token = None if record is None or spender is None else spender.spends(record)
+        if spender is None or token is None:
+            return None
+        return Spending(
+            grant=self.grant,
+            holding=holding,
+            spender=spender,
+            token=token,
+            began=began,
+            stored=began.stored,
+            deadline=deadline,
+            retries=self.retries,
+            clock=self.clock,
+        )
 
     async def _read_again(self, stored: Record | None, began: Start, error: str) -> Record | None:
         """
@@ -244,6 +300,8 @@ class StoredSource:
         again = await self.grant.store.load(self.grant.key)
         if again is None or (_alike(again, stored) and again.refresh_token == spent):
             return None
+        if again.mark is not None and again.mark.final and again.mark.is_of(spent):
+            return None  # it is this refusal that is stored
         self.grant.seeded = False
         return again
 

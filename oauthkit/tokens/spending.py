@@ -17,6 +17,8 @@ from oauthkit.errors import (
 )
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import Grant, Start
+from oauthkit.tokens.holding import Holding, LockLostError
+from oauthkit.tokens.retries import Pauses, Retries
 from oauthkit.tokens.seams import SENDING, Sending
 from oauthkit.tokens.stores import Mark, Record
 
@@ -28,6 +30,8 @@ _IN_DOUBT = (
     "the refresh token was being sent by somebody of whom nobody knows whether he still lives, or "
     "what came of it"
 )
+# How long (seconds) a flight that is cancelled may take to say so in the store.
+_LAST_WORDS = 2.0
 
 
 class Spender(Protocol):
@@ -67,50 +71,68 @@ class Spending:
     *began* is what the flight began with, and *stored* what the store holds. ``begin()`` marks it,
     ``send()`` sends it, and leaves the mark as the answer says: it goes where the server has not
     used the token, and stays where that is not known. What stores the new token takes it off.
+
+    *by_hand*: the application asks for this one, now. It is sent even where two answers have got
+    lost, since nobody can hold anything newer: so an outage ends no grant for good.
     """
 
     grant: Grant
+    holding: Holding
     spender: Spender
     token: str = attrs.field(repr=False)
     began: Start
     stored: Record | None
     deadline: Deadline
+    retries: Retries
     clock: Callable[[], float]
+    by_hand: bool = False
     _until: float | None = attrs.field(default=None, init=False)
     _mark: Mark | None = attrs.field(default=None, init=False)
     _marked: Record | None = attrs.field(default=None, init=False)
+    _is_gone: bool = attrs.field(default=False, init=False)
+
+    # Whether it may be sent.
+
+    async def check(self) -> bool:
+        """
+        Raise ReauthorizationRequired where it must not be sent; return False to look again.
+
+        Where that is because nobody knows what came of it, the store is told: so it is for all.
+        """
+        ended = self.what_ended
+        if ended is None:
+            return True
+        try:
+            mark = self._found
+            if mark is not None and not mark.final and self.stored is not None:
+                self._mark, self._marked = mark, self.stored
+                if not await self._replace(attrs.evolve(mark, final=True)):
+                    return False
+            raise ended
+        finally:
+            del ended  # it holds this frame
 
     @property
     def what_ended(self) -> ReauthorizationRequired | None:
         """What is to be raised instead of sending it, if it must not be sent."""
+        mark = self._found
+        if self.by_hand and mark is not None and mark.lost:
+            return None
         ended = self.grant.what_ended(self.token)
         if ended is not None:
             return ended
-        why = self._forbidden
+        why = self._forbidden(mark)
         return self.spender.ask_for_login(why=why) if why else None
 
-    def check(self) -> None:
-        """Raise ReauthorizationRequired where it must not be sent."""
-        ended = self.what_ended
-        if ended is not None:
-            try:
-                raise ended
-            finally:
-                del ended  # it holds this frame
-
-    @property
-    def _forbidden(self) -> str:
-        mark = self._found
+    def _forbidden(self, mark: Mark | None) -> str:
         if mark is None or not self.spender.rotates:
             return ""
         if mark.final:
             return _ENDED
-        # Under a lock that proves it, nobody is about to send it, or waits for an answer: nobody
-        # can hold anything newer. The same holds of a flight of our own that has ended.
-        if mark.holder == self.grant.holder or getattr(
-            self.grant.store, "lock_proves_death", False
-        ):
-            return ""
+        if mark.holder in ("", self.grant.holder):
+            return ""  # nobody waits for an answer, or a flight of our own did, and has ended
+        if self.holding.proves_death and mark.epoch == self.holding.epoch:
+            return ""  # nobody is about to send it: nobody can hold anything newer
         return "" if self.clock() < mark.since + self.spender.grace else _IN_DOUBT
 
     @property
@@ -119,50 +141,80 @@ class Spending:
         mark = None if self.stored is None else self.stored.mark
         return mark if mark is not None and mark.is_of(self.token) else None
 
+    # Marking it.
+
     async def begin(self) -> bool:
-        """Mark it; return False where somebody else has stored something meanwhile."""
+        """
+        Mark it; return False where somebody else has stored something meanwhile.
+
+        Raises LockLostError where the lock is not ours any more.
+        """
         if not self.spender.rotates:
             return True
-        mark = self._found
-        if mark is None:
-            mark = Mark.of(self.token, self.grant.holder, self.clock())
+        found = self._found
+        if found is None:
+            mark = Mark.of(self.token, self.grant.holder, self.clock(), self.holding.epoch)
         else:  # since when, and what got lost, is true of the token, whoever sends it
-            mark = attrs.evolve(mark, holder=self.grant.holder)
-        # What counts is stored with it: whoever finds the mark finds what it is of.
-        found = self.stored or self.began.record or Record()
+            mark = attrs.evolve(
+                found, holder=self.grant.holder, epoch=self.holding.epoch, final=False
+            )
+        record = self._what_counts
         version = 0 if self.stored is None else self.stored.version
-        marked = attrs.evolve(found, mark=mark, version=version + 1)
+        marked = attrs.evolve(record, mark=mark, version=version + 1)
         expected = None if self.stored is None else version
-        if not await self.grant.store.compare_and_swap(self.grant.key, expected, marked):
+        if not await self.holding.mark(expected, marked):
+            if self.holding.remaining() <= 0:
+                raise LockLostError
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
             return False
-        self._mark, self._marked = mark, marked
-        self.began = attrs.evolve(
-            self.began, asked=True, was_stored=marked.refresh_token, marked=True
-        )
+        self._note(mark, marked)
         return True
+
+    @property
+    def _what_counts(self) -> Record:
+        """What is stored with the mark: whoever finds it finds what it is of."""
+        known = [one for one in (self.stored, self.began.record) if one is not None]
+        for record in known:
+            if record.refresh_token == self.token:
+                return record
+        return known[0] if known else Record()
+
+    def _note(self, mark: Mark | None, marked: Record) -> None:
+        self._mark, self._marked = mark, marked
+        self.began = attrs.evolve(self.began, asked=True, stored=marked, marked=True)
+
+    # Sending it.
 
     async def send(self, request: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
         """
-        Return what *request* returns; a lost answer is asked for once more.
+        Return what *request* returns, sent again where that is safe; a lost answer: once more.
 
         Raises what *request* raises, UnreachableError for the flight's deadline, and
         ReauthorizationRequired where two answers got lost.
         """
-        if self._mark is None:
-            return await request()
+        if not self.spender.rotates:
+            return await self.retries.run(request, until=self.deadline.when())
+        pauses = Pauses(self.retries)
         while True:
             sending = Sending()
             try:
                 return await self._request(request, sending)
+            except asyncio.CancelledError:
+                await self._give_up(sending)
+                raise
             except Exception as error:  # noqa: BLE001 - it is raised below
                 failure = error
             try:
                 # Outside of the handler: what is raised next has nothing to do with it.
-                if not await self._goes_on(failure, sending):
+                pause = await self._after(failure, sending, pauses)
+                if pause is None:
                     raise failure
             finally:
                 del failure  # it holds this frame
+            await self.retries.sleep(pause)
+            if self._mark is None and not await self._mark_again():
+                self.deadline.resume(self._until)
+                raise LockLostError
 
     async def _request(
         self, request: Callable[[], Awaitable[Mapping[str, Any]]], sending: Sending
@@ -170,6 +222,11 @@ class Spending:
         """Send it within what is left of the flight's deadline; the rest is for the store."""
         if self._until is None:
             self._until = self.deadline.suspend()
+        loop = asyncio.get_running_loop()
+        if self._until is not None and self.holding.remaining() < self._until - loop.time():
+            # Somebody else may have the lock before the answer is there.
+            sending.left = False
+            raise LockLostError
         before = SENDING.set(sending)
         timeout = asyncio.timeout_at(self._until)
         try:
@@ -182,35 +239,84 @@ class Spending:
             SENDING.reset(before)
         raise self.deadline.error() from None
 
-    async def _goes_on(self, failure: Exception, sending: Sending) -> bool:
-        """Leave the mark as *failure* says; return whether the token is to be sent once more."""
+    async def _after(self, failure: Exception, sending: Sending, pauses: Pauses) -> float | None:
+        """Leave the mark as *failure* says; return the pause before it is sent once more."""
         self.deadline.renew("the token store did not answer")
-        if not _may_be_spent(failure, sending):
+        if not self._may_be_spent(failure, sending):
             # The failure is what counts: a mark of our own keeps us from nothing.
             with suppress(Exception):
-                if isinstance(failure, ReauthorizationRequired) and self.stored is not None:
-                    await self._swap(final=True)
+                if isinstance(failure, ReauthorizationRequired):
+                    await self._change(final=True)
                 else:
                     await self._unmark()
-            return False
-        if self._mark is not None and self._mark.lost:
-            await self._swap(final=True)
+            again = self.retries.is_unspent(failure) or self.retries.is_transient(failure)
+            pause = pauses.next(failure, self._until) if again else None
+        elif self._mark is not None and self._mark.lost:
+            await self._change(final=True)
             if self.spender.needs_user:
                 raise self.spender.ask_for_login(why=_NO_ANSWER)
+            return None
+        else:
+            # Somebody's hook would fail again; others may do better.
+            again = isinstance(failure, OAuthError | UnreachableError)
+            pause = pauses.next(failure, self._until) if again else None
+            await self._change(lost=True, holder="" if pause is None else self.grant.holder)
+        if pause is not None:
+            self.deadline.suspend()
+        return pause
+
+    def _may_be_spent(self, failure: Exception, sending: Sending) -> bool:
+        """Tell whether the server may have used the refresh token, and the answer got lost."""
+        if sending.left is False or isinstance(failure, ReauthorizationRequired):
             return False
-        await self._swap(lost=True)
-        if not isinstance(failure, (OAuthError, UnreachableError)):
-            return False  # somebody's hook: it would fail again
-        if self._until is not None and asyncio.get_running_loop().time() >= self._until:
-            return False
+        if isinstance(failure, OAuthError):
+            status = failure.status or 0
+            if self.retries.is_unspent(failure):
+                return False
+            return status >= 500 or (200 <= status < 300 and failure.error == "invalid_response")
+        # Others of ours say that nothing was sent.
+        return isinstance(failure, UnreachableError) or not isinstance(failure, OAuthKitError)
+
+    async def _give_up(self, sending: Sending) -> None:
+        """Say in the store that nobody waits for the answer any more: the flight is cancelled."""
         self.deadline.suspend()
+        with suppress(Exception):
+            async with asyncio.timeout(_LAST_WORDS):
+                if sending.left is False:
+                    await self._unmark()
+                elif self._mark is not None:
+                    await self._change(lost=True, holder="")
+
+    # Changing the mark.
+
+    async def _mark_again(self) -> bool:
+        """Mark it once more, after an answer that said that it was not used."""
+        found = self._marked
+        if found is None:
+            return False
+        mark = Mark.of(self.token, self.grant.holder, self.clock(), self.holding.epoch)
+        marked = attrs.evolve(found, mark=mark, version=found.version + 1)
+        if not await self.holding.mark(None if self._is_gone else found.version, marked):
+            return False
+        self._is_gone = False
+        self._note(mark, marked)
         return True
 
-    async def _swap(self, *, lost: bool = False, final: bool = False) -> None:
+    async def _change(
+        self, *, lost: bool | None = None, final: bool = False, holder: str | None = None
+    ) -> None:
         """Change the mark, unless somebody else has stored something: then it has gone."""
-        if self._mark is None or self._marked is None:
+        mark = self._mark
+        if mark is None:
             return
-        await self._replace(attrs.evolve(self._mark, lost=lost, final=final))
+        await self._replace(
+            attrs.evolve(
+                mark,
+                lost=mark.lost if lost is None else lost,
+                final=final,
+                holder=mark.holder if holder is None else holder,
+            )
+        )
 
     async def _unmark(self) -> None:
         """Take the mark off, and what was stored for its sake alone."""
@@ -221,27 +327,20 @@ class Spending:
             await self._replace(None)
         elif await grant.store.load(grant.key) == marked:
             await grant.store.delete(grant.key)
+            self._mark, self._is_gone = None, True
 
-    async def _replace(self, mark: Mark | None) -> None:
+    async def _replace(self, mark: Mark | None) -> bool:
         store, key, found = self.grant.store, self.grant.key, self._marked
-        while found is not None and found.mark == self._mark:
+        while found is not None and self._is_ours(found.mark):
             following = attrs.evolve(found, mark=mark, version=found.version + 1)
             if await store.compare_and_swap(key, found.version, following):
-                self._mark, self._marked = mark, following
-                return
+                self._note(mark, following)
+                return True
             # Somebody may have changed its version alone: its encryption, say.
             await asyncio.sleep(0)
             found = await store.load(key)
-
-
-def _may_be_spent(failure: Exception, sending: Sending) -> bool:
-    """Tell whether the server may have used the refresh token, and the answer got lost."""
-    if sending.left is False or isinstance(failure, ReauthorizationRequired):
         return False
-    if isinstance(failure, OAuthError):
-        status = failure.status or 0
-        if status == 503 or failure.error == "temporarily_unavailable":
-            return False
-        return status >= 500 or (200 <= status < 300 and failure.error == "invalid_response")
-    # Others of ours say that nothing was sent.
-    return isinstance(failure, UnreachableError) or not isinstance(failure, OAuthKitError)
+
+    def _is_ours(self, mark: Mark | None) -> bool:
+        """Tell whether it is our mark, which others may have made final meanwhile."""
+        return mark is not None and self._mark in (mark, attrs.evolve(mark, final=False))

@@ -172,7 +172,7 @@ def test_a_hook_that_never_returns(*, explicit: bool) -> None:
         async def main() -> None:
             async with server.session() as session:
                 hook = Hook()
-                client = make(server, session, hook, deadline=50)
+                client = make(server, session, hook, token_timeout=50)
                 waiting = asyncio.create_task(client.refresh_token() if explicit else call(client))
                 await hook.entered.wait()
                 loop = asyncio.get_running_loop()

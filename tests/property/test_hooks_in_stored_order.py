@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oauthkit import GrantKey, Record, Token
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import PLAIN, Landing, Unsaved
+from oauthkit.tokens.holding import Holding
 from oauthkit.tokens.sources import StoredSource
 from support import run
 from tokens.grants import KEY, opened, source, turns
@@ -94,12 +96,12 @@ async def renew(asked: StoredSource) -> Token:
     grant, notify, exchange = asked.grant, asked.notify, asked.exchange
     assert exchange is not None
 
-    async def fly() -> Landing:
-        async with grant.deadline(5) as deadline, grant.store.lock(KEY):
-            await grant.save_late(notify, deadline, 5)
-            began = grant.start_from(await grant.store.load(KEY))
-            news = Unsaved(slot=PLAIN, members=await exchange(began.record), since=began)
-            grant.unsaved.append(news)
-            return await grant.save(news, notify, deadline, 5)
+    async def again(deadline: Deadline, holding: Holding) -> Landing:
+        await grant.save_late(deadline)
+        began = grant.start_from(await holding.load())
+        members = await exchange(began.record)
+        news = Unsaved(slot=PLAIN, members=members, since=began, notify=notify, seconds=5)
+        grant.unsaved.append(news)
+        return await grant.save(news, deadline, holding)
 
-    return await grant.land(fly())
+    return await grant.land(grant.fly(again, 5))

@@ -36,6 +36,7 @@ def test_kept(origin: str, steps: list[tuple[Slot, str | None, int]]) -> None:
             grant.start_from(await store.load(KEY))
         else:
             grant.assign(Token({"refresh_token": "r0"}))
+            await grant.flush()
         newest, held = "r0", dict[Slot, str]()
         for number, (slot, refresh_token, races) in enumerate(steps):
             store.lost_races = races

@@ -21,9 +21,10 @@ from oauthkit import (
     UnreachableError,
 )
 from oauthkit.tokens.grants import PLAIN, grant_of
+from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.sources import StoredSource
 from support import run
-from tokens.grants import KEY, Clock, Exchange, record, turns
+from tokens.grants import KEY, Clock, Exchange, at_once, record, turns
 from tokens.stores import TestStore
 
 # What an authorization server does with a refresh token: it answers; refuses to look at it; uses it
@@ -32,6 +33,10 @@ ACTS = ["answer", "answer", "busy", "lost after", "lost before", "die after", "d
 _acts = st.lists(st.sampled_from(ACTS), max_size=12)
 # Who asks, and after how many turns the next one does.
 _callers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12)), min_size=1, max_size=10)
+
+
+class Dead(BaseException):
+    """Ends a process: nobody handles it."""
 
 
 @attrs.define(eq=False)
@@ -99,10 +104,7 @@ class Worker(Exchange):
         return await self.server.take(record.refresh_token, marked.mark.holder, self._die)
 
     async def _die(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        await asyncio.sleep(0)
+        raise Dead
 
 
 def process(server: Server, inner: MemoryStore, *, lease: bool) -> StoredSource:
@@ -110,7 +112,13 @@ def process(server: Server, inner: MemoryStore, *, lease: bool) -> StoredSource:
     store = TestStore(inner=inner) if lease else Proving(inner=inner)
     store.gate.set()
     worker = Worker(server=server, store=store, clock=Clock())
-    return StoredSource(grant=grant_of(store, KEY), slot=PLAIN, exchange=worker, clock=worker.clock)
+    return StoredSource(
+        grant=grant_of(store, KEY),
+        slot=PLAIN,
+        exchange=worker,
+        clock=worker.clock,
+        retries=Retries(sleep=at_once),
+    )
 
 
 class Proving(TestStore):
@@ -141,7 +149,7 @@ def test_spent_once(acts: list[str], callers: list[tuple[int, int]], lease: bool
             tasks.append(asyncio.create_task(workers[number].token()))
             await turns(pause)
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        kinds = (Token, OAuthError, UnreachableError, asyncio.CancelledError)
+        kinds = (Token, OAuthError, UnreachableError, Dead)
         assert all(isinstance(one, kinds) for one in results)
         for worker in workers:
             await worker.grant.settle()

@@ -18,6 +18,7 @@ from oauthkit import (
     TokenStore,
 )
 from oauthkit.tokens.grants import PLAIN, Slot, grant_of
+from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.sources import StoredSource
 
@@ -118,10 +119,16 @@ def opened(**options: Any) -> Exchange:
     return exchange
 
 
+async def at_once(seconds: float) -> None:
+    """Wait for nothing."""
+    assert seconds >= 0
+
+
 def source(
     exchange: Exchange, store: TokenStore | None = None, slot: Slot = PLAIN, **options: Any
 ) -> StoredSource:
-    """Make a source of the one grant of *store*."""
+    """Make a source of the one grant of *store*; it sends again at once, where it does."""
+    options.setdefault("retries", Retries(sleep=at_once))
     grant = grant_of(MemoryStore() if store is None else store, KEY)
     return StoredSource(grant=grant, slot=slot, exchange=exchange, clock=exchange.clock, **options)
 

@@ -44,7 +44,7 @@ async def stored(store: Any) -> Record:
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_token_that_is_set_during_a_flight(fails: bool) -> None:
-    """It stays, and whoever waits gets it; what the flight brought is stored."""
+    """It stays, and whoever waits gets it; it is stored, and what the flight brought is not."""
 
     async def main() -> None:
         exchange, store = Exchange(), MemoryStore()
@@ -58,8 +58,8 @@ def test_token_that_is_set_during_a_flight(fails: bool) -> None:
         late = asyncio.create_task(asked.token())
         exchange.gate.set()
         assert [MINE] * 6 == await asyncio.gather(*waiting, late)
-        assert MINE is asked.grant.tokens[asked.slot]
-        assert ("r0" if fails else "r1") == (await stored(store)).refresh_token
+        assert MINE == asked.grant.tokens[asked.slot]
+        assert "r-mine" == (await stored(store)).refresh_token
         assert 1 == exchange.count
 
     run(main())
@@ -118,11 +118,11 @@ def test_what_is_set_counts_for_more_than_what_is_stored() -> None:
         await store.compare_and_swap(KEY, None, record({"access_token": "old"}, "r-old"))
         asked = source(exchange, store, slot=READ)
         asked.grant.assign(MINE, READ)
-        assert MINE is await asked.token()
+        assert MINE == await asked.token()
         token = await asked.token(rejected=MINE)
         assert ["r-mine"] == exchange.spent
         found = await stored(store)
-        assert (3, "r1", {READ}) == (found.version, found.refresh_token, set(found.access_tokens))
+        assert (4, "r1", {READ}) == (found.version, found.refresh_token, set(found.access_tokens))
         assert token is asked.grant.tokens[READ]
 
     run(main())
@@ -209,14 +209,17 @@ def test_final_refusals(error: str, emptied: bool) -> None:
 
 
 def test_invalid_grant_of_a_token_set_by_hand() -> None:
-    """A configuration's old refresh token gives way to the one that was stored since."""
+    """It gives way to the one that somebody has stored since."""
 
     async def main() -> None:
-        exchange, store = opened(answers=[refused()]), MemoryStore()
-        await store.compare_and_swap(KEY, None, record({}, "r9", 5))
+        exchange, store = Exchange(answers=[refused()]), MemoryStore()
         asked = source(exchange, store)
         asked.grant.assign(Token({"refresh_token": "r0"}))
-        assert "t1" == (await asked.token())["access_token"]
+        waiting = asyncio.create_task(asked.token())
+        await exchange.started.wait()
+        assert await store.compare_and_swap(KEY, 2, record({}, "r9", 5))
+        exchange.gate.set()
+        assert "t1" == (await waiting)["access_token"]
         assert ["r0", "r9"] == exchange.spent
         assert ("r1", None) == ((f := await stored(store)).refresh_token, f.mark)
 
@@ -395,7 +398,7 @@ def test_keep_loses_no_race() -> None:
 
 @pytest.mark.parametrize("token", [MINE, None])
 def test_complete_and_what_is_set_meanwhile(token: Token | None) -> None:
-    """Who fetched gets what he fetched; the memory is whose it was made."""
+    """Who fetched gets what he fetched; the memory is whose it was made, and so is the store."""
 
     async def main() -> None:
         asked = source(opened())
@@ -408,6 +411,10 @@ def test_complete_and_what_is_set_meanwhile(token: Token | None) -> None:
 
         assert {"access_token": "f"} == await grant.complete(fetch)
         assert token == grant.tokens.get(asked.slot)
-        assert record({"access_token": "f"}, None) == await stored(grant.store)
+        await grant.settle()
+        last = record({"access_token": "f"}, None)
+        if token is not None:
+            last = record({"access_token": "mine"}, "r-mine", 2)
+        assert last == await stored(grant.store)
 
     run(main())

@@ -11,7 +11,9 @@ import attrs
 import pytest
 
 from oauthkit import MemoryStore, Token, UnreachableError
+from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.grants import PLAIN, Landing, Unsaved
+from oauthkit.tokens.holding import Holding
 from oauthkit.tokens.sources import StoredSource
 from oauthkit.tokens.tellings import Tellings
 from support import run
@@ -44,15 +46,15 @@ async def renew(asked: StoredSource, seconds: float = 5) -> Token:
     grant, notify, exchange = asked.grant, asked.notify, asked.exchange
     assert exchange is not None
 
-    async def fly() -> Landing:
-        async with grant.deadline(seconds) as deadline, grant.store.lock(KEY):
-            await grant.save_late(notify, deadline, seconds)
-            began = grant.start_from(await grant.store.load(KEY))
-            news = Unsaved(slot=PLAIN, members=await exchange(began.record), since=began)
-            grant.unsaved.append(news)
-            return await grant.save(news, notify, deadline, seconds)
+    async def again(deadline: Deadline, holding: Holding) -> Landing:
+        await grant.save_late(deadline)
+        began = grant.start_from(await holding.load())
+        members = await exchange(began.record)
+        news = Unsaved(slot=PLAIN, members=members, since=began, notify=notify, seconds=seconds)
+        grant.unsaved.append(news)
+        return await grant.save(news, deadline, holding)
 
-    return await grant.land(fly())
+    return await grant.land(grant.fly(again, seconds))
 
 
 def told(*names: str) -> list[str]:

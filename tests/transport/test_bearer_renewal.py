@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from oauthkit import AsyncOAuth2Client, OAuthError, Record
+from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.sources import StoredSource
 from oauthkit.transport.bearer import TokenPlacement
@@ -120,7 +121,7 @@ def test_failing_renewal() -> None:
         async with serving() as site:
             guard(site, "t2")
             exchange = opened()
-            asked = source(exchange)
+            asked = source(exchange, retries=Retries(count=0))
             await asked.token()
             exchange.answers.append(OAuthError("down", error="temporarily_unavailable"))
             async with sending(site, asked, limit=1) as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 
@@ -40,6 +41,11 @@ class Clock:
         if not math.isfinite(seconds):
             raise ValueError("seconds: expected a finite number")
         self._moved += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock instead of waiting: a client's pauses before it sends something again."""
+        self.advance(seconds)
+        await asyncio.sleep(0)
 
 
 @attrs.define(eq=False)

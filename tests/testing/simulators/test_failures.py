@@ -52,7 +52,7 @@ def test_an_error_of_the_token_endpoint() -> None:
 
     async def main() -> None:
         async with simulate("generic") as sim:
-            client = sim.connect()
+            client = sim.connect(retries=0)
             sim.fail("token", failures.status(400, "temporarily_unavailable", "later"), times=2)
             for _ in range(2):
                 with pytest.raises(OAuthError, match="later") as caught:
