@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from oauthkit.protocol.token import Token
     from oauthkit.provider import Provider
+    from oauthkit.tokens.keys import Keys
     from oauthkit.tokens.seams import TokenSource
     from oauthkit.transport.seams import Signer
 
@@ -85,6 +86,7 @@ class Client:
         trust_env: bool,
         deadline: float,
         store: TokenStore | str | None = None,
+        encryption_key: Keys | None = None,
         account: str = "",
     ) -> None:
         check_session(session)
@@ -96,7 +98,7 @@ class Client:
         self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in given)
         self._cookies = cookies
         self._deadline = deadline
-        self._store = check_store(store, account)
+        self._store = check_store(store, account, encryption_key)
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None

@@ -53,8 +53,9 @@ class AsyncOAuth2Client(OAuth2Wiring):
     renewed token is kept, one call after the other, in the order in which the tokens were stored,
     and has *deadline* seconds; *leeway* (seconds) is how long before its expiry a token is renewed,
     at most a quarter of its lifetime. Clients with the same *store* object and *account* share one
-    grant, and one request when it is renewed. *deadline* (seconds) and *answer_limit* (bytes,
-    after decompression) bound each protocol request; *clock* returns seconds since the epoch.
+    grant, and one request when it is renewed; *encryption_key*, one or several, encrypts what the
+    store keeps, see ``open_store()``. *deadline* (seconds) and *answer_limit* (bytes, after
+    decompression) bound each protocol request; *clock* returns seconds since the epoch.
 
     Raises ConfigurationError where an argument cannot be right, CredentialsError for credentials.
     """
