@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from cryptography.fernet import Fernet
 
 from clients.oauth2_example import LOGIN, TOKEN, call, log_in, make, spent
@@ -27,7 +29,8 @@ from oauthkit import (
     open_store,
 )
 from oauthkit.testing.servers import OAuth2Server
-from support import run
+from oauthkit.testing.servers.hooks import Hook
+from support import fresh, run
 
 pytestmark = pytest.mark.proves(
     "Tokens and stores", "tokens encrypted at rest", rfc=None, judge="none but ours"
@@ -145,6 +148,74 @@ def test_clients_share_flights(tmp_path: Path, from_keyring: bool) -> None:
 
         run(main())
         assert from_keyring == (1 == len(ring.asked))
+
+
+ROTATE = """
+import asyncio, sys
+from oauthkit import EncryptedStore, SQLiteStore
+path, *keys = sys.argv[1:]
+
+async def main():
+    store = EncryptedStore(SQLiteStore(path), keys)
+    await store.rotate()
+    async for key in store.iterate():
+        found = await store.load(key)
+        print(found.version, found.mark is not None)
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+def test_another_process_rotates_while_the_answer_is_on_its_way(tmp_path: Path) -> None:
+    """The server has rotated the token: its answer is stored, over the version of somebody else."""
+    path = tmp_path / "tokens.db"
+    arrived, gate = threading.Event(), threading.Event()
+
+    async def later(_: web.Request, answer: web.Response) -> web.StreamResponse:
+        arrived.set()
+        await asyncio.to_thread(gate.wait, 30)
+        return answer
+
+    async def main(server: OAuth2Server) -> None:
+        async with server.session() as session:
+            store = f"sqlite:///{path}"
+            old = log_in(server, session, store=store, encryption_key=KEY)
+            token = await log_in_with(server, old)
+            server.log.clear()
+            server.fail("/token", Hook(name="late", after=later))
+            client = log_in(
+                server,
+                session,
+                store=store,
+                encryption_key=[OTHER, KEY],
+                clock=lambda: time.time() + 36000,
+            )
+            calling = asyncio.create_task(call(client))
+            await asyncio.to_thread(arrived.wait, 30)
+            told = await asyncio.to_thread(fresh, ROTATE, str(path), OTHER, KEY)
+            assert "3 True\n" == told  # the login's, the mark's, and its own
+            gate.set()
+            assert 200 == await calling
+            assert [token["refresh_token"]] == spent(server)
+            alone = EncryptedStore(SQLiteStore(path), OTHER)
+            found = await alone.load(client._grant_key())
+            assert found is not None
+            assert client.token is not None
+            assert (client.token["refresh_token"], None, 4) == (
+                found.refresh_token,
+                found.mark,
+                found.version,
+            )
+            # What is stored is good: nothing was revoked.
+            await client.refresh_token()
+            assert 200 == await call(client)
+            for one in (alone, the_store(client), the_store(old)):
+                assert isinstance(one, EncryptedStore)
+                await one.close()
+
+    with OAuth2Server.for_provider(LOGIN) as server:
+        run(main(server))
 
 
 def refusal(**options: Any) -> str:
