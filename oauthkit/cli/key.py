@@ -45,5 +45,5 @@ def _keep(service: str, username: str, key: str) -> str:
         return "it needs the library keyring: pip install 'oauthkit[keyring]'"
     except Exception as error:  # noqa: BLE001 - a back end raises what it likes
         name = type(error).__name__
-        return f"the keyring failed ({name}): see what `keyring diagnose` says of it, and unlock it"
+        return f"it failed ({name}): see what `keyring diagnose` says; unlock it, or set one up"
     return "" if kept == key else "the keyring did not keep it: see what `keyring diagnose` says"

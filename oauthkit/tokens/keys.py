@@ -137,7 +137,7 @@ def _ask_for(entry: _Entry) -> Fernet | str:
         # Not its text: it may say what it was asked to keep.
         return (
             f"the system's keyring did not give {entry} ({type(error).__name__}): see what "
-            "`keyring diagnose` says of it, and unlock it"
+            "`keyring diagnose` says; unlock it, or set one up"
         )
     if password is None:
         name = shlex.quote(f"{entry.service}/{entry.username}")

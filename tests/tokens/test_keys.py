@@ -14,9 +14,17 @@ import pytest
 from cryptography.fernet import Fernet
 
 from filekeyring import FileKeyring, child, installed
-from oauthkit import ConfigurationError, EncryptedStore, MemoryStore, SQLiteStore, open_store
+from oauthkit import (
+    ConfigurationError,
+    EncryptedStore,
+    MemoryStore,
+    SQLiteStore,
+    Token,
+    UnreachableError,
+    open_store,
+)
 from support import fresh, run
-from tokens.grants import KEY, record, turns
+from tokens.grants import KEY, opened, record, source, turns
 
 pytestmark = pytest.mark.proves(
     "Tokens and stores", "tokens encrypted at rest", rfc=None, judge="none but ours"
@@ -116,6 +124,24 @@ def test_no_lock_is_held_while_the_user_is_asked(ring: FileKeyring) -> None:
         await waiting
 
     run(main())
+
+
+def test_who_waits_for_the_user_has_a_deadline(ring: FileKeyring) -> None:
+    """The request fails; the question stays, and its answer is there for the next one."""
+
+    async def main() -> None:
+        exchange, store = opened(), EncryptedStore(MemoryStore(), ENTRY)
+        hasty = source(exchange, store, deadline=0.01)
+        hasty.grant.offer(Token({"refresh_token": "r0"}), hasty.slot)
+        ring.gate.clear()
+        with pytest.raises(UnreachableError, match="token store"):
+            await hasty.token()
+        ring.gate.set()
+        assert "t1" == (await source(exchange, store).token())["access_token"]
+        assert ["r0"] == exchange.spent
+
+    run(main())
+    assert 1 == len(ring.asked)
 
 
 BLOCKING = """
