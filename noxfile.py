@@ -117,7 +117,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest version of each dependency that pyproject.toml admits."""
-    bounds = lower_bounds()
+    bounds = [*lower_bounds(), *lower_bounds("keyring")]
     pins = {Requirement(bound).name: bound for bound in (*bounds, *WITH_LOWEST)}
     for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from oauthkit.clients import AsyncAssertionClient, AsyncOAuth1Client, AsyncOAuth2Client
     from oauthkit.credentials import AssertionCredentials, OAuth1Credentials, OAuth2Credentials
     from oauthkit.tokens import TokenStore
+    from oauthkit.tokens.keys import Keys
     from oauthkit_providers.names import AssertionName, OAuth1Name, OAuth2Name
 
     Path = str | os.PathLike[str]
@@ -50,6 +51,7 @@ def connect(
     *,
     session: ClientSession | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -63,6 +65,7 @@ def connect(
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -76,6 +79,7 @@ def connect(
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -89,6 +93,7 @@ def connect(
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -102,6 +107,7 @@ def connect(
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -114,6 +120,7 @@ def connect(
     session: ClientSession | None = None,
     scope: str | Iterable[str] | None = None,
     store: TokenStore | str | None = None,
+    encryption_key: Keys | None = None,
     account: str = "",
     origins: Iterable[str] = (),
     registry: Registry | None = None,
@@ -129,9 +136,10 @@ def connect(
 
     *session* is used and never closed; without it the client makes one when it needs it. *scope*
     is what to ask for. *store* is where tokens are kept: a URL such as ``sqlite:///tokens.db``, or
-    a TokenStore; without it each client keeps its own in memory, and they are lost at exit. Clients
-    with the same store and *account* share one grant. *origins* are origins that the token may go
-    to besides the declared ones.
+    a TokenStore; without it each client keeps its own in memory, and they are lost at exit.
+    *encryption_key* encrypts what the store keeps: one key or several, the newest first, as
+    ``open_store()`` takes them. Clients with the same store, keys and *account* share one grant.
+    *origins* are origins that the token may go to besides the declared ones.
 
     *options* are the settings of that kind of client: ``cookies``, ``trust_env``, ``deadline``
     (seconds), ``answer_limit`` (bytes) and ``clock`` for all; ``redirect_uri``, ``realm``,
@@ -161,6 +169,8 @@ def connect(
         options["scope"] = _check_scope(scope)
     if store is not None:
         options["store"] = store
+    if encryption_key is not None:
+        options["encryption_key"] = encryption_key
     if account != "":
         options["account"] = account
     if origins != ():
@@ -241,14 +251,12 @@ def _check_scope(scope: object) -> object:
 
 # Arguments of the clients' classes that come from elsewhere, and from where.
 _CREDENTIALS = "it belongs to the credentials, connect(provider, creds)"
-_ENCRYPTION = "open the store with it: store=open_store(url, encryption_key=…)"
 _DECLARATION = "the provider's declaration says that: "
 _ELSEWHERE = {
     "AsyncOAuth1Client": {
         **dict.fromkeys(
             ("client_id", "client_secret", "rsa_key", "token", "token_secret"), _CREDENTIALS
         ),
-        "encryption_key": _ENCRYPTION,
         "force_include_body": f"{_DECLARATION}body_hash",
         "scope": "OAuth 1.0a has none: what a token may do is said where the client is registered",
         "signature_type": f"{_DECLARATION}placement",
@@ -258,7 +266,6 @@ _ELSEWHERE = {
         **dict.fromkeys(("client_id", "client_secret", "username", "password"), _CREDENTIALS),
         "token": f"{_CREDENTIALS}: access_token, refresh_token, expires_at",
         "client_auth_method": "did you mean 'token_endpoint_auth_method'?",
-        "encryption_key": _ENCRYPTION,
         "refresh_token_url": f"{_DECLARATION}token_endpoint",
         "state": "pass it to create_authorization_url()",
         "token_endpoint": f"{_DECLARATION}token_endpoint",
@@ -268,7 +275,6 @@ _ELSEWHERE = {
     "AsyncAssertionClient": {
         **dict.fromkeys(("issuer", "key", "token_endpoint", "token_url"), _CREDENTIALS),
         "audience": f"{_DECLARATION}audience",
-        "encryption_key": _ENCRYPTION,
         "grant_type": "there is one only, RFC 7523's",
         "header": f"{_CREDENTIALS}: key_id, and {_DECLARATION}alg",
         "token": "set client.token",
@@ -277,7 +283,7 @@ _ELSEWHERE = {
 }
 _OURS = frozenset({"_provider"})
 # What connect() has names for itself.
-_NAMED = frozenset({"account", "origins", "scope", "session", "store"})
+_NAMED = frozenset({"account", "encryption_key", "origins", "scope", "session", "store"})
 
 
 # Made once for each class: a signature takes longer to read than a client to make.

@@ -20,6 +20,7 @@ commands:
   demo        log a user in and make signed calls, and see each request
   providers   list what is installed, and what is wrong with the others
   check       say what is wrong with a declaration, and how to mend it
+  key         make a key that a token store is encrypted with
 
 New here? `oauthkit demo` needs no account and stays on this machine;
 `oauthkit demo --source` is the code of it.
@@ -38,6 +39,11 @@ _CHECK = """\
 Try the laws that look at a declaration alone: on the provider of that name, or
 on each that a Python file holds (the file is run). Nothing is sent. Exit status
 1 where a law is broken, 2 where there is nothing to check.
+"""
+_KEY = """\
+Make a new key for encryption_key= and print it; or keep it in the system's
+keyring, which needs oauthkit[keyring], and print what to pass instead. A key
+that is there already is never replaced.
 """
 
 
@@ -80,6 +86,10 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         from oauthkit.cli import check
 
         return check.run(arguments.target, as_document=arguments.json)
+    if arguments.command == "key":
+        from oauthkit.cli import key
+
+        return key.run(arguments.keyring)
     parser.print_help()
     return 0
 
@@ -121,6 +131,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("target", metavar="NAME | FILE", help="a provider's name, or a file")
     check.add_argument("--json", action="store_true", help="print one JSON document")
+    key = commands.add_parser(
+        "key",
+        description=_KEY,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    key.add_argument("action", choices=["new"], help="make a new one")
+    key.add_argument(
+        "--keyring", metavar="SERVICE/USERNAME", help="keep it there, such as oauthkit/tokens"
+    )
     demo.set_defaults(source=False)
     return parser
 

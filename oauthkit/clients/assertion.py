@@ -28,6 +28,7 @@ from oauthkit.transport.caller import ServerCaller
 if TYPE_CHECKING:
     from oauthkit.credentials import AssertionCredentials
     from oauthkit.provider import AssertionProvider
+    from oauthkit.tokens.keys import Keys
 
 __all__ = ["AsyncAssertionClient"]
 
@@ -90,6 +91,7 @@ class AsyncAssertionClient(Client):
         token: Mapping[str, Any] | None = None,
         leeway: float = 60.0,
         store: TokenStore | str | None = None,
+        encryption_key: Keys | None = None,
         account: str = "",
         origins: Iterable[str] = (),
         cookies: bool = False,
@@ -130,6 +132,7 @@ class AsyncAssertionClient(Client):
             trust_env=trust_env,
             deadline=deadline,
             store=store,
+            encryption_key=encryption_key,
             account=account,
             token_timeout=token_timeout,
             retries=retries,

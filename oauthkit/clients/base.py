@@ -18,7 +18,13 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.clients.endpoints import check_endpoint, find_endpoint
-from oauthkit.clients.options import check_amount, check_origins, check_session, check_store
+from oauthkit.clients.options import (
+    check_amount,
+    check_lease,
+    check_origins,
+    check_session,
+    check_store,
+)
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 
     from oauthkit.protocol.token import Token
     from oauthkit.provider import Provider
+    from oauthkit.tokens.keys import Keys
     from oauthkit.tokens.seams import TokenSource
     from oauthkit.transport.seams import Signer
 
@@ -91,6 +98,7 @@ class Client:
         trust_env: bool,
         deadline: float,
         store: TokenStore | str | None = None,
+        encryption_key: Keys | None = None,
         account: str = "",
         token_timeout: float = 30.0,
         retries: int = 2,
@@ -110,7 +118,8 @@ class Client:
         self._token_timeout = token_timeout
         self._retry_count = retries
         self._clock = clock
-        self._store = check_store(store, account, token_timeout)
+        self._store = check_store(store, account, encryption_key)
+        check_lease(self._store, token_timeout)
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None

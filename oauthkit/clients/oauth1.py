@@ -36,6 +36,7 @@ from oauthkit.tokens.stores import GrantKey, TokenStore
 if TYPE_CHECKING:
     from oauthkit.clients.oauth1_flow import OAuth1Flow
     from oauthkit.provider import OAuth1Provider
+    from oauthkit.tokens.keys import Keys
     from oauthkit.transport.oauth1_signer import OAuth1Signer
 
 __all__ = ["AsyncOAuth1Client"]
@@ -53,7 +54,8 @@ class AsyncOAuth1Client(Client):
     ``QUERY``; RFC 5849 §3.5); *force_include_body* signs the hash of bodies that are no form
     (``oauth_body_hash``). *deadline* (seconds) and *answer_limit* (bytes, after decompression)
     bound each protocol request. *clock* returns seconds since the epoch, *nonce* a fresh
-    unreserved text. Clients with the same *store* object and *account* share one token.
+    unreserved text. Clients with the same *store* object and *account* share one token;
+    *encryption_key*, one or several, encrypts what the store keeps, see ``open_store()``.
 
     Raises ConfigurationError where an argument cannot be right, CredentialsError for credentials.
     """
@@ -97,6 +99,7 @@ class AsyncOAuth1Client(Client):
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = generate_nonce,
         store: TokenStore | str | None = None,
+        encryption_key: Keys | None = None,
         account: str = "",
         _provider: OAuth1Provider | None = None,
     ) -> None:
@@ -141,6 +144,7 @@ class AsyncOAuth1Client(Client):
             trust_env=trust_env,
             deadline=deadline,
             store=store,
+            encryption_key=encryption_key,
             account=account,
             token_timeout=token_timeout,
         )

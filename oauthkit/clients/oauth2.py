@@ -57,7 +57,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
     renewed, at most a quarter of its lifetime. Clients with the same *store* object and *account*
     share one grant, and one request when it is renewed; *token_timeout* (seconds) is for that: the
     store, its lock, and the request with what is sent again, *retries* times at most, where that is
-    safe. *deadline* (seconds) and *answer_limit* (bytes, after decompression) bound each protocol
+    safe. *encryption_key*, one or several, encrypts what the store keeps, see ``open_store()``.
+    *deadline* (seconds) and *answer_limit* (bytes, after decompression) bound each protocol
     request; *clock* returns seconds since the epoch.
 
     Raises ConfigurationError where an argument cannot be right, CredentialsError for credentials.

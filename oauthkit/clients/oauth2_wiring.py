@@ -33,6 +33,7 @@ from oauthkit.transport.caller import ServerCaller
 if TYPE_CHECKING:
     from oauthkit.credentials import OAuth2Credentials
     from oauthkit.provider import OAuth2Provider
+    from oauthkit.tokens.keys import Keys
 
 __all__ = ["OAuth2Wiring"]
 
@@ -89,6 +90,7 @@ class OAuth2Wiring(Client):
         code_challenge_method: pkce.CodeChallengeMethod | None = "S256",
         leeway: float = 60.0,
         store: TokenStore | str | None = None,
+        encryption_key: Keys | None = None,
         account: str = "",
         origins: Iterable[str] = (),
         cookies: bool = False,
@@ -124,6 +126,7 @@ class OAuth2Wiring(Client):
             trust_env=trust_env,
             deadline=deadline,
             store=store,
+            encryption_key=encryption_key,
             account=account,
             token_timeout=token_timeout,
             retries=retries,

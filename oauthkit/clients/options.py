@@ -10,10 +10,11 @@ from aiohttp import ClientSession
 
 from oauthkit.errors import ConfigurationError, CredentialsError
 from oauthkit.protocol.oauth1 import SIGNATURE_METHODS, Placement
-from oauthkit.tokens.opening import is_store, open_store
+from oauthkit.tokens.opening import encrypt_store, is_store, open_store
 
 if TYPE_CHECKING:
     from oauthkit.provider import OAuth1Provider
+    from oauthkit.tokens.keys import Keys
     from oauthkit.tokens.stores import TokenStore
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "check_callable",
     "check_choice",
     "check_flag",
+    "check_lease",
     "check_method",
     "check_origins",
     "check_realm",
@@ -171,27 +173,31 @@ def check_session(value: object) -> None:
         raise _refuse("session", value, "an aiohttp.ClientSession, or None for one of our own")
 
 
-def check_store(store: object, account: object, token_timeout: float) -> TokenStore | None:
-    """
-    Return the store, opened where it is a URL; refuse one that is none, and a wrong account.
-
-    A store whose lock is a lease must hold it for three token requests at least.
-    """
+def check_store(store: object, account: object, encryption_key: object) -> TokenStore | None:
+    """Return the store, opened where it is a URL, encrypted where there is a key; or refuse it."""
     if not isinstance(account, str):
         raise _refuse("account", account, "text")
-    if isinstance(store, str):
-        store = open_store(store)
-    if store is None:
-        return None
-    if not is_store(store):
+    opened = open_store(store) if isinstance(store, str) else store
+    if opened is not None and not is_store(opened):
         raise _refuse("store", store, "a TokenStore such as MemoryStore(), or a URL")
+    if encryption_key is None:
+        return opened
+    if opened is None:
+        raise ConfigurationError(
+            "encryption_key: there is nothing to encrypt without store=…, such as "
+            "'sqlite:///tokens.db': tokens are in memory then, and nowhere else"
+        )
+    return encrypt_store(opened, cast("Keys", encryption_key))
+
+
+def check_lease(store: TokenStore | None, token_timeout: float) -> None:
+    """Refuse a store whose lock is a lease that three token requests may outlast."""
     lease = cast("float | None", getattr(store, "lease", None))
     if lease is not None and lease < _LEASES * token_timeout:
         raise ConfigurationError(
             f"the store's lease is {lease:g} s, and token_timeout {token_timeout:g} s: a lease "
             f"lasts {_LEASES} times as long at least, or a lock runs out while its holder waits"
         )
-    return store
 
 
 def check_origins(value: object) -> tuple[str, ...]:

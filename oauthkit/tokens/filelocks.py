@@ -91,7 +91,7 @@ if sys.platform == "win32":
     def _lock(descriptor: int) -> bool:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:  # EACCES: somebody else has it
             return False
         return True
 

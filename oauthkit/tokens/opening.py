@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeGuard, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 from urllib.parse import unquote, unquote_plus
-from weakref import WeakValueDictionary, ref
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 import attrs
 
@@ -16,7 +15,11 @@ from oauthkit.errors import ConfigurationError, mask
 from oauthkit.plugins import Claim, Scan, in_one_line, read_installed
 from oauthkit.tokens.stores import TokenStore
 
-__all__ = ["GROUP", "Stores", "is_store", "open_store"]
+if TYPE_CHECKING:
+    from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.keys import Keys
+
+__all__ = ["GROUP", "Stores", "encrypt_store", "is_store", "open_store"]
 
 GROUP = "oauthkit.stores"
 """The entry-point group that a distribution declares its stores in: scheme → factory."""
@@ -30,8 +33,6 @@ class _Opened(threading.local):
 
     def __init__(self) -> None:
         self.by_url: WeakValueDictionary[str, TokenStore] = WeakValueDictionary()
-        # By URL, and what was made of the keys: they themselves are not kept here.
-        self.encrypted: WeakValueDictionary[tuple[str, bytes], TokenStore] = WeakValueDictionary()
 
 
 @attrs.define(eq=False)
@@ -62,17 +63,6 @@ class Stores:
         if store is None:
             store = opened[url] = self._make(found[1].lower(), url)
         return store
-
-    def encrypt(self, url: str, keys: str | bytes | Sequence[str | bytes]) -> TokenStore:
-        """Return the store of *url* with encryption around it: see `open_store`."""
-        # Not at the top: cryptography takes its time, and most stores need none.
-        from oauthkit.tokens.encryption import EncryptedStore
-
-        made = EncryptedStore(self.open(url), keys)
-        listed = [keys] if isinstance(keys, (str, bytes)) else keys
-        octets = [key.encode() if isinstance(key, str) else key for key in listed]
-        which = url, hashlib.sha256(b" ".join(octets)).digest()
-        return self._opened.encrypted.setdefault(which, made)
 
     def _make(self, scheme: str, url: str) -> TokenStore:
         factory = self._factories.get(scheme)
@@ -116,9 +106,14 @@ class Stores:
 _DEFAULT = Stores()
 
 
-def open_store(
-    url: str, *, encryption_key: str | bytes | Sequence[str | bytes] | None = None
-) -> TokenStore:
+# What is around a store, by what was made of the keys: they themselves are not kept here.
+_ENCRYPTED: WeakKeyDictionary[TokenStore, WeakValueDictionary[bytes, EncryptedStore]] = (
+    WeakKeyDictionary()
+)
+_GUARD = threading.Lock()
+
+
+def open_store(url: str, *, encryption_key: Keys | None = None) -> TokenStore:
     """
     Open the store of *url*: ``memory://`` or ``sqlite:///tokens.db``, or what a package adds.
 
@@ -126,14 +121,45 @@ def open_store(
     opened already gives the same object for as long as somebody holds it. Other schemes come with
     packages that declare them in the entry-point group ``oauthkit.stores``.
 
-    *encryption_key* is one key of Fernet's, or a list, the newest first: then it is an
-    `EncryptedStore`.
+    *encryption_key* is one key of Fernet's, or ``keyring:service/username`` for one in the system's
+    keyring, or a list of them, the newest first: then it is an `EncryptedStore`.
 
     Raises ConfigurationError; it shows neither a password nor a query of the URL.
     """
     if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"store: expected a URL, got {type(url).__name__}")
-    return _DEFAULT.open(url) if encryption_key is None else _DEFAULT.encrypt(url, encryption_key)
+    store = _DEFAULT.open(url)
+    return store if encryption_key is None else encrypt_store(store, encryption_key)
+
+
+def encrypt_store(store: TokenStore, keys: Keys) -> EncryptedStore:
+    """
+    Return *store* with encryption around it: one object for the same store and *keys*.
+
+    So those who share the store share its flights. Raises ConfigurationError for what is no key,
+    and for a store that cannot be told apart by identity.
+    """
+    # Not at the top: cryptography takes its time, and most stores need none.
+    from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.keys import make_key_source
+
+    if isinstance(store, EncryptedStore):
+        raise ConfigurationError(
+            "encryption_key: the store is encrypted already; pass it without another key"
+        )
+    source = make_key_source(keys)
+    with _GUARD:
+        try:
+            around = _ENCRYPTED.setdefault(store, WeakValueDictionary())
+        except TypeError:
+            raise ConfigurationError(
+                "a token store must be hashable by identity and weakly referable; "
+                f"{type(store).__name__} is not (with attrs: @attrs.define(eq=False))"
+            ) from None
+        made = around.get(source.digest)
+        if made is None:
+            made = around[source.digest] = EncryptedStore(store, source)
+        return made
 
 
 def is_store(value: object) -> TypeGuard[TokenStore]:

@@ -200,8 +200,8 @@ def refuse_sealed(key: GrantKey, record: Record | None) -> None:
     for token in record.access_tokens.values():
         if SEALED in token and "access_token" not in token:
             raise ConfigurationError(
-                f"the stored record of {key!r} is encrypted, and was left as it is: pass "
-                "open_store(…, encryption_key=…) as store=, with the key that it was written with"
+                f"the stored record of {key!r} is encrypted, and was left as it is: pass the "
+                "encryption_key=… that it was written with"
             )
 
 

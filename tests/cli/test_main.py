@@ -77,7 +77,7 @@ def test_module() -> None:
     )
     assert done.stdout.startswith("usage: oauthkit ")
     assert "`oauthkit demo`" in done.stdout
-    for command in ("demo", "providers", "check"):
+    for command in ("demo", "providers", "check", "key"):
         assert re.search(rf"^  {command} +\w", done.stdout, re.MULTILINE)
 
 

@@ -3,7 +3,7 @@ The world that the pages' code runs in: the hosts it calls, a user's blanks fill
 
 Code runs as a reader pastes it. What is put in its way stands here and nowhere else: the connector
 that aiohttp makes for a session without one (it leads to embedded servers, which verify), the
-``"…"`` of credentials, ``input()`` and the working directory.
+``"…"`` of credentials, ``input()``, the system's keyring and the working directory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import TCPConnector, web
+from cryptography.fernet import Fernet
 
+import filekeyring
 from docs.pages import Block
 from oauthkit import AssertionProvider, OAuth1Provider, default_registry
 from oauthkit.protocol.oauth1 import SIGNATURE_METHODS
@@ -149,7 +151,9 @@ def world(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Generator[World]:
     (folder / "key.pem").write_text(service.rsa_key, encoding="utf-8")
     (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff")
     monkeypatch.chdir(folder)
-    with service, elsewhere, any_server, google, _installed(folder / "site-packages"):
+    packages, keys = _installed(folder / "site-packages"), filekeyring.installed(folder / "keys")
+    with service, elsewhere, any_server, google, packages, keys as keyring:
+        keyring.put("oauthkit", "tokens", Fernet.generate_key().decode())
         yield World(service, elsewhere, any_server, google, monkeypatch)
 
 

@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sqlite3
-import sys
 import threading
 import warnings
 import weakref
@@ -20,6 +19,7 @@ import pytest
 from oauthkit import ConfigurationError, GrantKey, SQLiteStore, open_store
 from oauthkit.tokens.filelocks import try_lock
 from support import fresh, run
+from tokens.blocking import calls_by_thread
 from tokens.grants import KEY, record, turns
 
 pytestmark = pytest.mark.proves(
@@ -62,24 +62,9 @@ def threads() -> set[threading.Thread]:
 
 # -- threads ---------------------------------------------------------------------------------------
 
-# Modules of what blocks: files, locks, SQLite.
-BLOCKING = {"posix", "fcntl", "_io", "sqlite3", "_sqlite3", "nt"}
-# They ask for nothing that could be slow.
-HARMLESS = {"getpid", "fspath", "getcwd", "urandom", "_path_normpath", "_path_splitroot_ex"}
-
 
 def test_nothing_blocks_the_loop(tmp_path: Path) -> None:
     """Every call of a file, a lock or SQLite happens in the store's thread, none in the loop's."""
-    called: dict[int, set[str]] = {}
-
-    def note(_frame: object, event: str, what: Any) -> None:
-        if event != "c_call":
-            return
-        owner: Any = getattr(what, "__self__", None)
-        modules = {getattr(found, "__module__", "") for found in (what, owner)}
-        modules.add(getattr(owner, "__name__", ""))
-        if modules & BLOCKING and what.__name__ not in HARMLESS:
-            called.setdefault(threading.get_ident(), set()).add(what.__name__)
 
     async def main() -> None:
         store = SQLiteStore(tmp_path / "tokens.db")
@@ -93,24 +78,9 @@ def test_nothing_blocks_the_loop(tmp_path: Path) -> None:
         await store.delete(KEY)
         await store.close()
 
-    threading.setprofile(note)
-    here = threading.get_ident()
-    try:
-        coroutine = main()
-
-        async def profiled() -> None:
-            sys.setprofile(note)
-            try:
-                await coroutine
-            finally:
-                sys.setprofile(None)
-
-        run(profiled())
-    finally:
-        threading.setprofile(None)
-    seen = set[str]().union(*(names for thread, names in called.items() if thread != here))
+    here, seen = calls_by_thread(main())
     assert {"open", "flock", "connect", "execute", "fetchone", "close", "unlink", "stat"} <= seen
-    assert set() == called.get(here, set())
+    assert set() == here
 
 
 def test_closing_ends_the_thread(tmp_path: Path) -> None:
