@@ -155,7 +155,7 @@ def test_wrong_options(what: str) -> None:
 
 UNKNOWN: dict[str, str] = {
     "redirect_url": "did you mean 'redirect_uri'?",
-    "timeout": "one of answer_limit, clock, cookies, deadline, nonce, realm, redirect_uri",
+    "timeout": "did you mean 'token_timeout'?",
     "deadlines": "did you mean 'deadline'?",
     "token": "it belongs to the credentials",
     "rsa_key": "it belongs to the credentials",

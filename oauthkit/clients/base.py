@@ -19,16 +19,15 @@ from yarl import URL
 
 from oauthkit.clients.endpoints import check_endpoint, find_endpoint
 from oauthkit.clients.options import (
-    check_amount,
-    check_lease,
     check_origins,
+    check_patience,
     check_session,
     check_store,
 )
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
-from oauthkit.protocol.responses import RETRY_STATUSES, UNSPENT_STATUSES
+from oauthkit.protocol.statuses import RETRY_STATUSES, UNSPENT_STATUSES
 from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
 from oauthkit.tokens.retries import Retries, sleep_of
 from oauthkit.tokens.stores import GrantKey, MemoryStore, TokenStore
@@ -113,13 +112,11 @@ class Client:
         self._extra_origins = tuple(parse_origin(o, plain_http_hosts=plain) for o in given)
         self._cookies = cookies
         self._deadline = deadline
-        check_amount("token_timeout", token_timeout, "seconds")
-        check_amount("retries", retries, "attempts", whole=True, zero=True)
         self._token_timeout = token_timeout
         self._retry_count = retries
         self._clock = clock
         self._store = check_store(store, account, encryption_key)
-        check_lease(self._store, token_timeout)
+        check_patience(self._store, token_timeout, retries)
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None

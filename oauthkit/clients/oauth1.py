@@ -242,7 +242,9 @@ class AsyncOAuth1Client(Client):
 
         Reading never asks a store. Setting takes a mapping under the wire names (``oauth_token``,
         ``oauth_token_secret`` or ``oauth_secret``, ``oauth_verifier``), and raises CredentialsError
-        for one that is no token. None clears.
+        for one that is no token. An access token is stored, at once where the event loop runs, else
+        before the next request; a request token (with ``oauth_callback_confirmed`` or
+        ``oauth_verifier``) is not. None clears the memory alone.
         """
         return self._temporary or super().token
 
@@ -250,7 +252,10 @@ class AsyncOAuth1Client(Client):
     def token(self, members: Mapping[str, Any] | None) -> None:
         token = None if members is None else self._read_token(members)
         self._temporary = None
-        self._the_grant.assign(token)
+        if token is not None and ("oauth_callback_confirmed" in token or "oauth_verifier" in token):
+            self._temporary = token
+        else:
+            self._the_grant.assign(token, seconds=self._token_timeout)
 
     @property
     def redirect_uri(self) -> str | None:

@@ -16,11 +16,11 @@ from oauthkit.protocol.client_auth import ClientAuth, ClientAuthMethod, authenti
 from oauthkit.protocol.grants import build_form, client_credentials, password, refresh_token
 from oauthkit.protocol.responses import (
     parse_error,
-    parse_retry_after,
     parse_token_response,
     read_object,
 )
 from oauthkit.protocol.shape import describe_shape
+from oauthkit.protocol.statuses import parse_retry_after
 from oauthkit.protocol.token import is_credential
 from oauthkit.tokens.grants import PLAIN, Slot
 from oauthkit.tokens.seams import LOGIN_REQUIRED, SENDING

@@ -23,9 +23,9 @@ __all__ = [
     "check_callable",
     "check_choice",
     "check_flag",
-    "check_lease",
     "check_method",
     "check_origins",
+    "check_patience",
     "check_realm",
     "check_redirect_uri",
     "check_secret_for",
@@ -190,8 +190,10 @@ def check_store(store: object, account: object, encryption_key: object) -> Token
     return encrypt_store(opened, cast("Keys", encryption_key))
 
 
-def check_lease(store: TokenStore | None, token_timeout: float) -> None:
-    """Refuse a store whose lock is a lease that three token requests may outlast."""
+def check_patience(store: TokenStore | None, token_timeout: float, retries: int) -> None:
+    """Refuse what is no time or number; and a lease that three token requests may outlast."""
+    check_amount("token_timeout", token_timeout, "seconds")
+    check_amount("retries", retries, "attempts", whole=True, zero=True)
     lease = cast("float | None", getattr(store, "lease", None))
     if lease is not None and lease < _LEASES * token_timeout:
         raise ConfigurationError(

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from hmac import compare_digest
 from typing import Any, cast
 
@@ -17,22 +16,14 @@ from oauthkit.protocol.shape import describe_shape, list_names, show_text
 from oauthkit.protocol.token import is_credential, read_seconds
 
 __all__ = [
-    "RETRY_STATUSES",
-    "UNSPENT_STATUSES",
     "check_authorization_response",
     "parse_authorization_response",
     "parse_error",
-    "parse_retry_after",
     "parse_token_members",
     "parse_token_response",
     "read_authorization_response",
     "read_object",
 ]
-
-RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
-"""The HTTP statuses after which a request is sent again, where that is safe."""
-UNSPENT_STATUSES = (408, 429, 503)
-"""The HTTP statuses that say that a refresh token was not used."""
 
 _IS_FUNCTION = re.compile(r"[A-Za-z_$][\w$.]*+").fullmatch
 _MOST_CODE, _MOST_TEXT = 200, 1000
@@ -57,22 +48,6 @@ def read_object(body: bytes | str) -> dict[str, Any]:
             continue
         return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return _pairs(text) if "=" in text and "<" not in text else {}
-
-
-def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """
-    Return how many seconds to wait, at least (RFC 9110 §10.2.3); None for what says nothing.
-
-    *value* is the field's: seconds, or a date, which is compared with *now* (seconds since the
-    epoch).
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _octets(text: bytes | str) -> bytes:

@@ -12,7 +12,8 @@ from oauthkit.errors import OAuthKitError
 from oauthkit.protocol.grants import JWT_BEARER
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
 from oauthkit.protocol.origins import origin_of, parse_origin
-from oauthkit.protocol.responses import RETRY_STATUSES, parse_token_response
+from oauthkit.protocol.responses import parse_token_response
+from oauthkit.protocol.statuses import RETRY_STATUSES
 from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:

@@ -12,12 +12,8 @@ import attrs
 from oauthkit.errors import DeclarationError
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.pkce import CodeChallengeMethod
-from oauthkit.protocol.responses import (
-    RETRY_STATUSES,
-    UNSPENT_STATUSES,
-    parse_token_response,
-    read_authorization_response,
-)
+from oauthkit.protocol.responses import parse_token_response, read_authorization_response
+from oauthkit.protocol.statuses import RETRY_STATUSES, UNSPENT_STATUSES
 from oauthkit.provider.base import Check, Provider, as_pairs, as_texts
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import secrets
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from contextvars import Context
 from copy import copy
 from functools import partial
 from typing import Any
@@ -31,6 +30,7 @@ from oauthkit.tokens.news import (
     complete,
     without_refresh_token,
 )
+from oauthkit.tokens.saving import Later
 from oauthkit.tokens.stores import GrantKey, Record, TokenStore, refuse_sealed
 from oauthkit.tokens.tellings import Notify, Tellings
 
@@ -38,11 +38,11 @@ __all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
 
 _NOT_STORED = "the new token is not stored yet: it will be, before another one is asked for"
 
+_NO_ANSWER = "the server, or the token store or its lock, did not answer"
+
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _NAMES: WeakKeyDictionary[TokenStore, str] = WeakKeyDictionary()
 _GUARD = threading.Lock()
-# Seconds between two tries to store what could not be stored: at first, and at last.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 # What could not be stored keeps its grant: else who comes next would spend what is stored again.
 _UNSAVED: set[Grant] = set()
 
@@ -118,7 +118,7 @@ class Grant:
         init=False,
         repr=False,
     )
-    _saving: asyncio.Task[None] | None = attrs.field(default=None, init=False, repr=False)
+    _later: Later = attrs.field(factory=Later, init=False, repr=False)
     # The logins that are being stored, each by its own flight.
     _logins: list[Unsaved] = attrs.field(factory=list[Unsaved], init=False, repr=False)
 
@@ -150,9 +150,7 @@ class Grant:
         if not self.unsaved:
             with _GUARD:
                 _UNSAVED.discard(self)
-            saving, self._saving = self._saving, None
-            if saving is not None and not saving.get_loop().is_closed():
-                saving.cancel()
+            self._later.end()
 
     @property
     def holder(self) -> str:
@@ -174,7 +172,11 @@ class Grant:
             return
         self.unsaved.clear()  # what came of grants before
         since = self.start()
-        self.hold(Unsaved(slot=slot, members=token, since=since, fresh=True, seconds=seconds))
+        self.hold(
+            Unsaved(
+                slot=slot, members=token, since=since, fresh=True, by_hand=True, seconds=seconds
+            )
+        )
         # Where no loop runs, or another one, it is stored when it is first used.
         with suppress(RuntimeError):
             asyncio.get_running_loop()
@@ -230,8 +232,8 @@ class Grant:
 
     def _replaces(self, stored: Record) -> bool:
         """Tell whether *initial* is another refresh token than one that has ended."""
-        mark, initial = stored.mark, self.initial and self.initial.refresh_token
-        ended = mark is not None and mark.final and stored.refresh_token is not None
+        initial = self.initial and self.initial.refresh_token
+        ended = stored.mark is not None and stored.mark.final
         return bool(ended and initial and initial != stored.refresh_token)
 
     async def keep(
@@ -255,7 +257,13 @@ class Grant:
         what = "the token store did not answer"
         async with Deadline(deadline, type(self.store).__name__, what):
             token, _ = await self._keep(slot, Token(members), fresh, since)
+            self._begin_anew(fresh, since)
             return token
+
+    def _begin_anew(self, fresh: bool, since: Start) -> None:
+        """Let flights of the grant before leave the memory alone, where a *fresh* one has begun."""
+        if fresh and self.generation == since.generation:
+            self.generation += 1
 
     async def _keep(
         self,
@@ -300,13 +308,11 @@ class Grant:
             return (complete(record, slot) if slot in record.access_tokens else got), True
         self.after_401.pop(slot, None)
         self.adopt(record)
-        self.generation += fresh
         return self.tokens.get(slot, got), True
 
     def deadline(self, seconds: float) -> Deadline:
         """Make the deadline of a flight, until it has a token in hand."""
-        what = "the server, or the token store or its lock, did not answer"
-        return Deadline(seconds, type(self.store).__name__, what)
+        return Deadline(seconds, type(self.store).__name__, _NO_ANSWER)
 
     async def save(
         self,
@@ -330,6 +336,7 @@ class Grant:
         self._let_go(news)
         if news.after_401 is not None and self.generation == news.since.generation:
             self.after_401[news.slot] = token, news.after_401
+        self._begin_anew(news.fresh and not news.by_hand, news.since)
         telling = None
         if news.notify is not None and is_kept and not silent:
             telling = self.tellings.begin(news.notify, token, news.before, news.seconds)
@@ -382,22 +389,8 @@ class Grant:
             # What is configured wrong stays so; and a loop may be closed in the middle of it.
             if not isinstance(error, ConfigurationError):
                 with suppress(RuntimeError):
-                    self._save_later()
+                    self._later.begin(self.flush, self.unsaved)
             raise
-
-    def _save_later(self) -> None:
-        """Have it tried again, by a task that is there for as long as something is not stored."""
-        loop, task = asyncio.get_running_loop(), self._saving
-        if task is None or task.done() or task.get_loop() is not loop:
-            self._saving = loop.create_task(self._keep_trying(), context=Context())
-
-    async def _keep_trying(self) -> None:
-        pause = _FIRST_PAUSE
-        while self.unsaved:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            with suppress(Exception):
-                await self.flush()
 
     async def flush(self) -> None:
         """Store what is not stored yet; raises what the store raises."""

@@ -71,7 +71,8 @@ class Unsaved:
     The *members* of a token that is got and not yet stored, and the one *before* it.
 
     *since* is what the flight that got it began with. *after_401* is when (by the clock of who got
-    it) that was because a resource refused the one before. *fresh* begins a new grant. *notify* is
+    it) that was because a resource refused the one before. *fresh* begins a new grant, *by_hand*
+    one that was put into memory by hand, where it has begun already. *notify* is
     told of it once it is stored, and has *seconds* for that, as the store has for storing it.
     """
 
@@ -81,6 +82,7 @@ class Unsaved:
     before: Token | None = None
     after_401: float | None = None
     fresh: bool = False
+    by_hand: bool = False
     notify: Notify | None = None
     seconds: float = 30.0
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from oauthkit.errors import OAuthError, UnreachableError
-from oauthkit.protocol.responses import RETRY_STATUSES, UNSPENT_STATUSES
+from oauthkit.protocol.statuses import RETRY_STATUSES, UNSPENT_STATUSES
 
 __all__ = ["Pauses", "Retries", "Sleep", "sleep_of"]
 

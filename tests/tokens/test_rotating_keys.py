@@ -22,6 +22,7 @@ from oauthkit import (
     TokenStore,
     UnreachableError,
 )
+from oauthkit.tokens.retries import Retries
 from support import run
 from tokens.grants import KEY, Exchange, record, source
 from tokens.stores import TestStore
@@ -217,7 +218,7 @@ def test_while_a_refusal_is_on_its_way(
 
     async def main() -> None:
         exchange, inner = Exchange(answers=[failure]), kind()
-        asked = source(exchange, await begin(inner))
+        asked = source(exchange, await begin(inner), retries=Retries(count=mark == "lost"))
         waiting = asyncio.create_task(asked.token())
         await exchange.started.wait()
         await rotate(inner)
