@@ -123,18 +123,13 @@ class _Link:
     client: Redis
     keeper: AsyncGenerator[None, None]
     turns: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_CONNECTIONS))
-    is_closed: bool = False
 
     async def close(self) -> None:
-        """Close the client, after what is going on."""
+        """Close the client that nobody else is led to any more, after what is going on."""
+        # Who waits for a turn came before: turns are given in order.
         for _ in range(_CONNECTIONS):
             await self.turns.acquire()
-        self.is_closed = True
-        try:
-            await self.keeper.aclose()
-        finally:
-            for _ in range(_CONNECTIONS):
-                self.turns.release()
+        await self.keeper.aclose()
 
 
 async def _keep(client: Redis) -> AsyncGenerator[None, None]:
@@ -204,11 +199,9 @@ class Links:
 
     async def _do(self, send: Callable[[Any], Awaitable[Any]], *, again: bool) -> Any:
         try:
-            while True:
-                link = await self._the_link()
-                async with link.turns:
-                    if not link.is_closed:
-                        return await _try(send, link.client, again=again)
+            link = await self._the_link()
+            async with link.turns:
+                return await _try(send, link.client, again=again)
         except Exception as error:
             error.add_note(f"token store {self.place}")
             raise

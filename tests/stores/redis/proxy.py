@@ -18,13 +18,14 @@ class Proxy:
     A proxy on loopback.
 
     *sent* is what came from clients, as it came. A connection on which one of *lost* is sent breaks
-    when the answer to that comes, once for each.
+    when the answer to that comes, once for each. While it is *silent*, no answer comes through.
     """
 
     target: int
     port: int = 0
     sent: list[bytes] = attrs.field(factory=list[bytes])
     lost: list[bytes] = attrs.field(factory=list[bytes])
+    silent: bool = False
     _tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
         factory=dict[asyncio.Task[None], asyncio.StreamWriter], init=False
     )
@@ -62,7 +63,8 @@ class Proxy:
 
         async def down() -> None:
             while (data := await back.read(65536)) and not losing.is_set():
-                writer.write(data)
+                if not self.silent:
+                    writer.write(data)
 
         pumps = [asyncio.create_task(up()), asyncio.create_task(down())]
         try:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as ConnectionBroken
+from redis.exceptions import TimeoutError as TimedOut
 
 from oauthkit import ConfigurationError, GrantKey, MemoryStore, RedisStore, TokenStore
 from oauthkit.testing.store_processes import record_of
+from oauthkit.tokens import redis, redis_links
 from stores.redis.opening import opened
+from stores.redis.proxy import between
 from stores.redis.server import RedisServer, running, the_url
 from support import run
 from tokens.grants import KEY, record
@@ -278,6 +281,30 @@ def test_a_wrong_password_is_not_shown(tmp_path: Path) -> None:
             async with opened(f"redis://127.0.0.1:{server.port}", tmp_path) as store:
                 with pytest.raises(RedisError, match=r"(?i)auth"):
                     await store.load(KEY)
+
+    run(main())
+
+
+def test_a_server_that_does_not_answer(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is given up, and not sent again; the lock is not waited for when it is left."""
+    monkeypatch.setattr(redis_links, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(redis, "_LAST_WORD", 0.02)
+
+    async def main() -> None:
+        async with between(server.port) as proxy, opened(proxy.url, tmp_path) as store:
+            assert await store.load(KEY) is None
+            async with store.lock(KEY) as held:
+                proxy.sent.clear()
+                proxy.silent = True
+                with pytest.raises(TimedOut, match=r"no answer within 0\.05 s") as caught:
+                    await held.mark(None, ONE)
+                assert [f"token store {proxy.url}"] == caught.value.__notes__
+                assert 1 == len(proxy.sent)
+            proxy.silent = False
+            async with opened(server.url, tmp_path) as other:
+                assert ONE == await other.load(KEY), "it was done, and nobody was told"
 
     run(main())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import Any
 
@@ -125,8 +126,12 @@ def test_opened_by_url() -> None:
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
 
-def test_without_redis_py() -> None:
+def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name is there, and the store says what to install."""
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "redis.asyncio", None)
+        with pytest.raises(ConfigurationError, match="needs redis-py"):
+            RedisStore("redis://h")
     code = """
 import sys
 sys.modules["redis"] = None
