@@ -114,8 +114,9 @@ class RedisStore:
         seen: set[bytes] = set()
         cursor = 0
         while True:
+            # The server may name one several times.
             found = await self._links.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
-            cursor, names = int(found[0]), [name for name in found[1] if name not in seen]
+            cursor, names = int(found[0]), [n for n in dict.fromkeys(found[1]) if n not in seen]
             seen.update(names)
             for text in await self._links.read_all("HGET", names, "key"):
                 if text is not None:  # it may be gone by now

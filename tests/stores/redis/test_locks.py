@@ -257,6 +257,7 @@ def test_cancelling_who_frees_the_lock(server: RedisServer, tmp_path: Path) -> N
                 if not task.done():
                     task.cancel()
                 await asyncio.wait([task])
+                assert {asyncio.current_task()} == asyncio.all_tasks(), "it is still being freed"
                 with server.ask() as client:
                     assert not client.exists(lock_of(store)), turns
 

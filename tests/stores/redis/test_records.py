@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,33 @@ def test_many_records(server: RedisServer, tmp_path: Path) -> None:
             async for key in store.iterate():
                 await store.delete(key)
             assert [] == await keys(store)
+
+    run(main())
+
+
+def test_each_key_once(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the server names one twice, as it may when it grows: on one page, or on two."""
+    call = redis_links.Links.call
+
+    async def twice(self: redis_links.Links, *command: str | int, again: bool = True) -> Any:
+        answer = await call(self, *command, again=again)
+        if command[0] != "SCAN":
+            return answer
+        # One more page, with what was on the one before.
+        return (7 if command[1] == 0 else 0), [*answer[1], *answer[1], name_of(store).encode()]
+
+    store = RedisStore(server.url, namespace=tmp_path.as_posix())
+
+    async def main() -> None:
+        for key in (KEY, OTHER):
+            assert await store.compare_and_swap(key, None, ONE)
+        monkeypatch.setattr(redis_links.Links, "call", twice)
+        found = await keys(store)
+        assert 2 == len(found)
+        assert {KEY, OTHER} == set(found)
+        await store.close()
 
     run(main())
 
