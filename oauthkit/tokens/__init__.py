@@ -10,6 +10,7 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.postgres import PostgresStore
     from oauthkit.tokens.sqlite import SQLiteStore
 
 __all__ = [
@@ -18,13 +19,14 @@ __all__ = [
     "Held",
     "Mark",
     "MemoryStore",
+    "PostgresStore",
     "Record",
     "SQLiteStore",
     "TokenStore",
     "open_store",
 ]
 
-_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite"}
+_HOMES = {"EncryptedStore": "encryption", "PostgresStore": "postgres", "SQLiteStore": "sqlite"}
 
 
 def __getattr__(name: str) -> object:
