@@ -29,7 +29,6 @@ _MISSING = (
 # What a server that lives for minutes and holds nothing of worth can do without.
 _SETTINGS = """
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 autovacuum = off
 shared_buffers = 16MB
