@@ -13,6 +13,7 @@ import pytest
 
 from oauthkit import GrantKey, PostgresStore
 from oauthkit.testing.store_processes import KEY, number_in, record_of
+from stores.postgres.moments import connections, holder, locks, lost, none_left
 from stores.postgres.server import Server, table_of
 from support import run
 
@@ -24,8 +25,6 @@ pytestmark = pytest.mark.proves(
 )
 
 ONE, TWO = record_of(1, 1), record_of(2, 2)
-HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
 
 
 def store_of(server: Server, tmp_path: Path, query: str = "") -> PostgresStore:
@@ -56,9 +55,8 @@ def test_a_session_that_was_ended(server: Server, tmp_path: Path, *, is_new: boo
             async with store.lock(KEY) as held:
                 assert held.record == (None if is_new else ONE)
                 assert float("inf") == held.remaining()
-                await server.ask(f"SELECT pg_terminate_backend(({HOLDERS}))")
-                while held.remaining():
-                    await asyncio.sleep(0)
+                await server.ask("SELECT pg_terminate_backend($1)", await holder(server))
+                await lost(held)
                 async with other.lock(KEY) as following:
                     assert held.epoch == following.epoch
                     assert not await held.mark(expected, record_of(7, version))
@@ -67,7 +65,7 @@ def test_a_session_that_was_ended(server: Server, tmp_path: Path, *, is_new: boo
                     assert await held.finish(expected, record_of(5, version))
                     assert 5 == number_in(await store.load(KEY))
                     # It was not his to free any more.
-                    assert 1 == await server.ask(LOCKS)
+                    assert 1 == await locks(server)
             async with store.lock(KEY) as held:
                 assert 5 == number_in(held.record)
                 assert await held.mark(version, record_of(6, version + 1))
@@ -83,13 +81,13 @@ def test_finishing_frees_the_lock(server: Server, tmp_path: Path) -> None:
             async with store.lock(KEY) as held:
                 assert await held.mark(None, ONE)
                 assert not await held.finish(None, TWO)
-                assert 1 == await server.ask(LOCKS)
+                assert 1 == await locks(server)
                 assert await held.finish(1, TWO)
                 assert 0 == held.remaining()
                 assert not await held.mark(2, record_of(3, 3))
                 async with other.lock(KEY) as following:
                     assert TWO == following.record
-            assert 0 == await server.ask(LOCKS)
+            assert 0 == await locks(server)
 
     run(main())
 
@@ -114,7 +112,9 @@ def test_what_the_last_holder_stored_comes_with_the_lock(server: Server, tmp_pat
 
 def test_many_locks_on_one_connection(server: Server, tmp_path: Path) -> None:
     """200 grants are held, marked and stored at the same time, over three connections."""
-    keys = [GrantKey(issuer="https://as.example", client_id="id", account=f"{n}") for n in range(200)]
+    keys = [
+        GrantKey(issuer="https://as.example", client_id="id", account=f"{n}") for n in range(200)
+    ]
     everybody = asyncio.Barrier(len(keys))
 
     async def refresh(store: PostgresStore, key: GrantKey) -> None:
@@ -123,9 +123,8 @@ def test_many_locks_on_one_connection(server: Server, tmp_path: Path) -> None:
             assert await held.mark(None, ONE)
             await everybody.wait()
             if key is keys[0]:
-                assert 200 == await server.ask(LOCKS)
-                query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'oauthkit'"
-                assert await server.ask(query) <= 3
+                assert 200 == await locks(server)
+                assert await connections(server) <= 3
             await everybody.wait()
             assert await held.finish(1, TWO)
 
@@ -133,7 +132,7 @@ def test_many_locks_on_one_connection(server: Server, tmp_path: Path) -> None:
         store = store_of(server, tmp_path, "pool_size=2")
         await asyncio.gather(*(refresh(store, key) for key in keys))
         assert {*keys} == {key async for key in store.iterate()}
-        assert 0 == await server.ask(LOCKS)
+        assert 0 == await locks(server)
         await store.close()
 
     run(main())
@@ -158,8 +157,8 @@ def test_waiters_that_leave(server: Server, tmp_path: Path) -> None:
                 await asyncio.wait(tasks)
                 # Answered after whatever the sessions had been asked before.
                 async with store.lock(KEY), other.lock(GrantKey(issuer="i", client_id="c")):
-                    assert 2 == await server.ask(LOCKS), turns
-            assert 0 == await server.ask(LOCKS)
+                    assert 2 == await locks(server), turns
+            assert 0 == await locks(server)
 
     run(main())
 
@@ -196,14 +195,12 @@ def test_a_store_that_is_closed_keeps_its_locks(server: Server, tmp_path: Path) 
         store = store_of(server, tmp_path)
         async with store.lock(KEY) as held:
             await store.close()
-            assert 1 == await server.ask(LOCKS)
+            assert 1 == await locks(server)
             assert await held.mark(None, ONE)
             assert ONE == await store.load(KEY)
-        assert 0 == await server.ask(LOCKS)
+        assert 0 == await locks(server)
         await store.close()
-        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'oauthkit'"
-        while await server.ask(query):
-            await asyncio.sleep(0)
+        await none_left(server)
 
     run(main())
 
@@ -218,8 +215,7 @@ def test_a_server_that_was_started_anew(server: Server, tmp_path: Path) -> None:
         async with store.lock(KEY) as again:
             assert held.epoch == again.epoch
             await asyncio.to_thread(server.restart)
-            while again.remaining():
-                await asyncio.sleep(0)
+            await lost(again)
             assert not await again.mark(1, TWO)
             assert await again.finish(1, TWO)
         async with store.lock(KEY) as later:
@@ -246,9 +242,8 @@ def test_a_server_that_crashed(server: Server, tmp_path: Path) -> None:
         before = await server.ask(started)
         async with store.lock(KEY) as held:
             assert await held.mark(None, ONE)
-            os.kill(await server.ask(HOLDERS), signal.SIGKILL)
-            while held.remaining():
-                await asyncio.sleep(0)
+            os.kill(await holder(server), signal.SIGKILL)
+            await lost(held)
             assert before == await ask_again()
         async with store.lock(KEY) as later:
             assert held.epoch != later.epoch
@@ -263,13 +258,13 @@ def test_a_session_that_does_not_answer(server: Server, tmp_path: Path) -> None:
     async def main() -> None:
         store = store_of(server, tmp_path, "timeout=0.3")
         async with store.lock(KEY) as held:
-            session = await server.ask(HOLDERS)
+            session = await holder(server)
             os.kill(session, signal.SIGSTOP)
             try:
                 assert not await held.mark(None, ONE)
                 assert 0 == held.remaining()
                 assert await held.finish(None, TWO)
-                assert 1 == await server.ask(LOCKS)
+                assert 1 == await locks(server)
             finally:
                 os.kill(session, signal.SIGCONT)
         async with store.lock(KEY) as held:
