@@ -87,7 +87,8 @@ class LockSession:
         try:
             await attempt.answer
         except asyncio.CancelledError:
-            if attempt.taken:  # after it was taken: then it has no holder
+            # After the answer had come; before, whoever brings it finds that nobody waits.
+            if attempt.taken and not attempt.answer.cancelled():
                 _ = self._give_back(attempt.number)
             raise
         return attempt

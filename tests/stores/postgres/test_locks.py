@@ -41,6 +41,8 @@ async def two_stores(server: Server, tmp_path: Path) -> AsyncGenerator[list[Post
     finally:
         for store in stores:
             await store.close()
+        # A session that took one for held that was not, or the other way round, would stay.
+        await none_left(server)
 
 
 @pytest.mark.parametrize("is_new", [True, False])
