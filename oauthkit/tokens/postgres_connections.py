@@ -19,10 +19,11 @@ __all__ = ["Connections", "whole"]
 
 T = TypeVar("T")
 
-# Turns of the loop after which it has seen that the other side has closed a connection.
-_TURNS = 3
+# Turns of the loop after which it has seen that the other side has closed a connection: one reads
+# its last words, one the end, and one tells the driver.
+_TURNS = 5
 # Seconds after which a connection is looked at before it is used again.
-_FRESH = 0.5
+_FRESH = 0.01
 # Seconds for taking leave.
 _LEAVE = 2.0
 
@@ -189,9 +190,11 @@ async def _keep(connections: set[Connection]) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        for connection in tuple(connections):
-            await _leave(connection)
+        for connection in connections:
+            connection.terminate()
         connections.clear()
+        for _ in range(_TURNS):  # until the sockets are closed
+            await asyncio.sleep(0)
 
 
 async def _leave(connection: Connection) -> None:
