@@ -26,15 +26,20 @@ pytestmark = pytest.mark.proves(
 class Session:
     """Counts locks as a session of PostgreSQL does: it gives one to itself as often as it asks."""
 
-    gate: asyncio.Event = attrs.field(factory=asyncio.Event)
+    answers: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(0))
     held: Counter[int] = attrs.field(factory=Counter[int])
     taken_elsewhere: set[int] = attrs.field(factory=set[int])
     asked: list[str] = attrs.field(factory=list[str])
     failures: list[Exception | None] = attrs.field(factory=list["Exception | None"])
     is_open: bool = True
 
+    def answer(self) -> None:
+        """Answer all from now on."""
+        for _ in range(100):
+            self.answers.release()
+
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
-        """Do what a statement says, and answer once the gate is open."""
+        """Do what a statement says, and answer once that is allowed."""
         words = " ".join(query.split()[:2])
         self.asked.append(words)
         rows: list[Any] = []
@@ -46,7 +51,7 @@ class Session:
                 taken = number not in self.taken_elsewhere
                 self.held[number] += taken
                 rows.append({"number": number, "taken": taken})
-        await self.gate.wait()
+        await self.answers.acquire()
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
@@ -97,8 +102,8 @@ def test_what_is_asked_together_is_one_statement() -> None:
 
     async def main() -> None:
         server = Session(taken_elsewhere={7})
-        server.gate.set()
         session = session_at(server)
+        server.answer()
         attempts = await asyncio.gather(*(session.try_lock(n, bytes([n])) for n in range(10)))
         assert [n for n in range(10) if n != 7] == [a.number for a in attempts if a.taken]
         assert ["SELECT number,", "SELECT id,"] == server.asked
@@ -119,15 +124,16 @@ def test_a_waiter_that_leaves_as_the_answer_comes(order: str, statement: int) ->
         server = Session()
         session = session_at(server)
         waiting = asyncio.create_task(session.try_lock(5, b""))
-        while len(server.asked) < statement:
-            server.gate.set()
-            await asyncio.sleep(0)
-            server.gate.clear()
+        await turns()
+        if statement == 2:
+            server.answers.release()
+            await turns()
+        assert statement == len(server.asked)
         if order == "cancelled first":
             waiting.cancel()
             await asyncio.sleep(0)
         following = asyncio.create_task(session.try_lock(5, b""))
-        server.gate.set()
+        server.answer()
         if order == "answer only":
             await asyncio.sleep(0)
         waiting.cancel()
@@ -148,8 +154,8 @@ def test_a_statement_that_fails_leaves_no_lock() -> None:
 
     async def main() -> None:
         server = Session()
-        server.gate.set()
         session = session_at(server)
+        server.answer()
         await session.try_lock(1, b"")
         server.failures = [None, ValueError("the second statement")]
         with pytest.raises(ValueError, match="the second"):
@@ -167,8 +173,8 @@ def test_what_is_left_unclear_ends_the_session(failures: list[Exception | None])
 
     async def main() -> None:
         server = Session()
-        server.gate.set()
         session = session_at(server)
+        server.answer()
         server.failures = failures
         with pytest.raises(OSError):
             await session.try_lock(1, b"")
@@ -183,8 +189,8 @@ def test_it_retires_after_its_last_lock() -> None:
 
     async def main() -> None:
         server = Session()
-        server.gate.set()
         session = session_at(server)
+        server.answer()
         await session.try_lock(1, b"")
         await session.retire()
         assert session.is_alive

@@ -167,6 +167,9 @@ def test_it_went_and_came_back(server: Server, store: PostgresStore) -> None:
         server.restart()
         assert await store.compare_and_swap(KEY, 2, record_of(3, 3))
         server.restart()
+        async with store.lock(KEY) as held:
+            assert 3 == number_in(held.record)
+        server.restart()
         assert [KEY] == [key async for key in store.iterate()]
         await store.close()
 
@@ -305,6 +308,10 @@ def test_a_forked_child_uses_the_store(server: Server, store: PostgresStore) -> 
         waiting.cancel()
         await asyncio.wait([waiting])
         await store.close()
+        for _ in range(1_000):
+            if await connections(server) == 2:  # the parent's
+                return
+        raise AssertionError("the child has left connections behind")
 
     def in_a_loop() -> None:
         # The parent's loop is the child's copy of it: it runs on in the parent alone.
