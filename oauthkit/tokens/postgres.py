@@ -107,7 +107,7 @@ class PostgresStore:
         number = self._number(identity)
         opened = self._the_opened()
         # In the same session a lock could be had twice.
-        async with opened.local_lock(number):
+        async with opened.locking(), opened.local_lock(number):
             held = _Held(self, key, *await _wait_for(opened, number, identity))
             try:
                 yield held

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
@@ -48,6 +48,7 @@ class Connections:
     _session: LockSession | None = attrs.field(default=None, init=False, repr=False)
     _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
     _prepared: bool = attrs.field(default=False, init=False)
+    _users: int = attrs.field(default=0, init=False)
     _closed: bool = attrs.field(default=False, init=False)
     _keeper: AsyncGenerator[None] | None = attrs.field(default=None, init=False, repr=False)
 
@@ -99,24 +100,28 @@ class Connections:
             except BaseException:
                 self._drop(connection)
                 raise
-            if self._closed:  # it is for those who were waiting, and ends with them
-                session.retired = True
-            else:
-                self._session = session
+            self._session = session
             return session, True
 
     async def close(self) -> None:
-        """Close what is idle, and the rest once it is not used any more."""
+        """Close what is idle, and the rest once nobody uses it any more."""
         self._closed = True
         idle, self._idle = self._idle, []
         for _, connection in idle:
             await _leave(connection)
-        session, self._session = self._session, None
-        if session is not None:
-            await session.retire()
-        self._forget_closed()
-        if self._keeper is not None and not self._open:
-            await self._keeper.aclose()
+        if not self._users:
+            await self._end()
+
+    @asynccontextmanager
+    async def locking(self) -> AsyncGenerator[None]:
+        """Keep the session for locks open for who holds one or waits, also after ``close()``."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._closed and not self._users:
+                await whole(self._end())
 
     def hang_up(self) -> None:
         """Close all at once, on the loop's thread."""
@@ -132,6 +137,15 @@ class Connections:
                 # In its place: what closes the number later closes nobody else's file.
                 os.dup2(nothing, found.fileno(), inheritable=False)
                 os.close(nothing)
+
+    async def _end(self) -> None:
+        async with self._opening:  # one that is being made is closed as well
+            session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+        self._forget_closed()
+        if self._keeper is not None and not self._open:
+            await self._keeper.aclose()
 
     async def _take(self) -> tuple[Connection, bool]:
         now = asyncio.get_running_loop().time()

@@ -65,8 +65,6 @@ class LockSession:
     connection: Connection
     place: Place = attrs.field(repr=False)
     epoch: str
-    held: int = attrs.field(default=0, init=False)
-    retired: bool = attrs.field(default=False, init=False)
     _asked: list[Attempt] = attrs.field(factory=list[Attempt], init=False, repr=False)
     _freed: list[tuple[int, asyncio.Future[None]]] = attrs.field(
         factory=list[tuple[int, "asyncio.Future[None]"]], init=False, repr=False
@@ -98,7 +96,6 @@ class LockSession:
         await self._give_back(number)
 
     def _give_back(self, number: int) -> asyncio.Future[None]:
-        self.held -= 1
         freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._freed.append((number, freed))
         self._begin()
@@ -113,16 +110,11 @@ class LockSession:
                 self.connection.terminate()
                 raise
 
-    async def retire(self) -> None:
-        """Close it, once nobody holds a lock of it any more."""
-        self.retired = True
-        if self._task is None:
-            await self._leave()
-        else:
+    async def close(self) -> None:
+        """Close it, after what is going on; what it holds is free then."""
+        if self._task is not None:
             await asyncio.wait([self._task])
-
-    async def _leave(self) -> None:
-        if self.retired and not self.held and self.is_alive:
+        if self.is_alive:
             try:
                 await self.connection.close(timeout=self.place.timeout)
             except Exception:  # noqa: BLE001 - it goes, one way or the other
@@ -149,7 +141,6 @@ class LockSession:
                     for attempt in asked:
                         attempt.refuse(error)
                 del asked  # it holds the error, which holds this frame
-            await self._leave()
         finally:
             self._task = None
 
@@ -181,7 +172,6 @@ class LockSession:
         stored = {bytes(row["id"]): row for row in found}
         for attempt, row in zip(asked, rows, strict=True):
             if row["taken"]:
-                self.held += 1
                 attempt.taken = True
                 attempt.row = stored.get(attempt.identity)
             if not attempt.answer.done():

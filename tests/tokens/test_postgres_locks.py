@@ -107,9 +107,9 @@ def test_what_is_asked_together_is_one_statement() -> None:
         attempts = await asyncio.gather(*(session.try_lock(n, bytes([n])) for n in range(10)))
         assert [n for n in range(10) if n != 7] == [a.number for a in attempts if a.taken]
         assert ["SELECT number,", "SELECT id,"] == server.asked
-        assert 9 == session.held
+        assert 9 == server.held.total()
         await asyncio.gather(*(session.free(a.number) for a in attempts if a.taken))
-        assert 0 == session.held == server.held.total()
+        assert 0 == server.held.total()
         assert 3 == len(server.asked)
 
     run(main())
@@ -141,10 +141,9 @@ def test_a_waiter_that_leaves_as_the_answer_comes(order: str, statement: int) ->
         attempt = await following
         assert attempt.taken
         await turns()
-        if waiting.cancelled():
-            assert 1 == session.held == server.held[5]
+        # Both got it where the first one was not cancelled: one session gives it twice.
+        assert (1 if waiting.cancelled() else 2) == server.held[5]
         await session.free(5)
-        assert session.held == server.held[5]
 
     run(main())
 
@@ -160,7 +159,6 @@ def test_a_statement_that_fails_leaves_no_lock() -> None:
         server.failures = [None, ValueError("the second statement")]
         with pytest.raises(ValueError, match="the second"):
             await session.try_lock(2, b"")
-        assert 1 == session.held
         assert {1: 1} == {number: count for number, count in server.held.items() if count}
         assert session.is_alive
 
@@ -184,18 +182,21 @@ def test_what_is_left_unclear_ends_the_session(failures: list[Exception | None])
     run(main())
 
 
-def test_it_retires_after_its_last_lock() -> None:
-    """Also while something is asked for."""
+def test_closing_waits_for_what_is_asked() -> None:
+    """Whoever asked gets his answer; then it is closed, once."""
 
     async def main() -> None:
         server = Session()
         session = session_at(server)
-        server.answer()
-        await session.try_lock(1, b"")
-        await session.retire()
-        assert session.is_alive
-        await session.free(1)
+        waiting = asyncio.create_task(session.try_lock(1, b""))
         await turns()
+        closing = asyncio.create_task(session.close())
+        await turns()
+        assert not closing.done()
+        server.answer()
+        assert (await waiting).taken
+        await closing
         assert server.is_closed()
+        await session.close()
 
     run(main())

@@ -38,6 +38,12 @@ def store(server: Server, tmp_path: Path) -> PostgresStore:
     return PostgresStore(server.url(), table=table_of(tmp_path))
 
 
+async def enter(store: PostgresStore) -> None:
+    """Enter and leave the lock."""
+    async with store.lock(KEY):
+        pass
+
+
 def test_by_url(server: Server, tmp_path: Path) -> None:
     """Both schemes, over TCP; twice the same URL is one store."""
 
@@ -166,10 +172,10 @@ def test_it_went_and_came_back(server: Server, store: PostgresStore) -> None:
         assert await store.compare_and_swap(KEY, 1, TWO)
         server.restart()
         assert await store.compare_and_swap(KEY, 2, record_of(3, 3))
-        server.restart()
-        async with store.lock(KEY) as held:
-            assert 3 == number_in(held.record)
-        server.restart()
+        for _ in range(2):
+            async with store.lock(KEY) as held:
+                assert 3 == number_in(held.record)
+            server.restart()
         assert [KEY] == [key async for key in store.iterate()]
         await store.close()
 
@@ -212,6 +218,25 @@ def test_a_swap_is_never_sent_twice(
         with pytest.raises(Exception, match=r"connection|terminat"):
             await store.compare_and_swap(KEY, None, ONE)
         assert await store.compare_and_swap(KEY, None, ONE)
+        await store.close()
+
+    run(main())
+
+
+def test_a_role_with_stricter_transactions(server: Server, tmp_path: Path) -> None:
+    """Who loses a race is told so; under the role's own isolation he would get an error."""
+
+    async def main() -> None:
+        await server.ask("CREATE ROLE strict LOGIN SUPERUSER")
+        await server.ask("ALTER ROLE strict SET default_transaction_isolation = 'serializable'")
+        store = PostgresStore(server.url(user="strict"), table=table_of(tmp_path))
+        assert await store.compare_and_swap(KEY, None, ONE)
+        await asyncio.gather(*(store.load(KEY) for _ in range(4)))
+        for version in range(1, 20):
+            record = record_of(2, version + 1)
+            swaps = [store.compare_and_swap(KEY, version, record) for _ in range(4)]
+            assert 1 == sum(await asyncio.gather(*swaps))
+        assert 4 == await connections(server)
         await store.close()
 
     run(main())
@@ -301,7 +326,7 @@ def test_a_forked_child_uses_the_store(server: Server, store: PostgresStore) -> 
     async def work() -> None:
         assert ONE == await store.load(KEY)
         assert await store.compare_and_swap(KEY, 1, TWO)
-        waiting = asyncio.create_task(store.lock(KEY).__aenter__())
+        waiting = asyncio.create_task(enter(store))
         for _ in range(20):
             await store.load(KEY)
         assert not waiting.done(), "the parent's lock is the child's as well"
@@ -354,7 +379,7 @@ def test_a_forked_child_holds_none_of_its_parents_locks(
     try:
 
         async def main() -> None:
-            waiting = asyncio.create_task(store.lock(KEY).__aenter__())
+            waiting = asyncio.create_task(enter(store))
             for _ in range(20):
                 await store.load(KEY)
             assert not waiting.done()

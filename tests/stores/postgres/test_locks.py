@@ -207,6 +207,27 @@ def test_a_store_that_is_closed_keeps_its_locks(server: Server, tmp_path: Path) 
     run(main())
 
 
+def test_a_waiter_goes_on_after_its_store_was_closed(server: Server, tmp_path: Path) -> None:
+    """He gets the lock in his turn, and leaves no connection behind."""
+
+    async def main() -> None:
+        async with two_stores(server, tmp_path) as (store, other):
+
+            async def wait() -> None:
+                async with other.lock(KEY) as held:
+                    assert ONE == held.record
+
+            async with store.lock(KEY) as held:
+                waiting = asyncio.create_task(wait())
+                while await connections(server) < 2:
+                    assert not waiting.done()
+                await other.close()
+                assert await held.finish(None, ONE)
+            await waiting
+
+    run(main())
+
+
 def test_a_server_that_was_started_anew(server: Server, tmp_path: Path) -> None:
     """Its locks are those of another epoch: who held one before may still live."""
 
