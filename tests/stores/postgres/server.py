@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -43,7 +44,6 @@ local all secretive scram-sha-256
 local all all trust
 host all all 127.0.0.1/32 trust
 """
-_NOBODY = 65534
 
 
 def find_binaries() -> Path:
@@ -158,7 +158,8 @@ def _as_whom() -> dict[str, Any]:
     """Return as whom a server is started: it refuses to be root's."""
     if os.geteuid() != 0:
         return {"cwd": "/"}
-    return {"cwd": "/", "user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+    nobody = pwd.getpwnam("nobody")
+    return {"cwd": "/", "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
 def _is_open(folder: Path) -> bool:
@@ -187,7 +188,7 @@ def running() -> Generator[Server]:
             folder.chmod(0o755)
             if not _is_open(server.binaries):
                 server.binaries = _copy_for_nobody(server.binaries, folder / "server")
-            os.chown(folder, _NOBODY, _NOBODY)
+            shutil.chown(folder, "nobody")
         server.make()
         server.start()
         yield server

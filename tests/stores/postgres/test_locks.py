@@ -221,9 +221,13 @@ def test_a_waiter_goes_on_after_its_store_was_closed(server: Server, tmp_path: P
                 waiting = asyncio.create_task(wait())
                 while await connections(server) < 2:
                     assert not waiting.done()
+                kept = other._the_opened()  # what nobody keeps closes itself
                 await other.close()
                 assert await held.finish(None, ONE)
             await waiting
+            await store.close()
+            await none_left(server)
+            del kept
 
     run(main())
 
