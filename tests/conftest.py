@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 # The marker `proves`, and the option --proofs (see docs/conformance.md).
 pytest_plugins = ["proofs.record"]
 
-# They need servers that only `nox -s interop` and `nox -s stores` bring; a path on the command line
+# They need servers that `nox -s interop` and `nox -s stores` install; a path on the command line
 # still counts.
 collect_ignore = ["interop", "stores"]
 
