@@ -10,6 +10,7 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.postgres import PostgresStore
     from oauthkit.tokens.redis import RedisStore
     from oauthkit.tokens.sqlite import SQLiteStore
 
@@ -19,6 +20,7 @@ __all__ = [
     "Held",
     "Mark",
     "MemoryStore",
+    "PostgresStore",
     "Record",
     "RedisStore",
     "SQLiteStore",
@@ -26,7 +28,12 @@ __all__ = [
     "open_store",
 ]
 
-_HOMES = {"EncryptedStore": "encryption", "RedisStore": "redis", "SQLiteStore": "sqlite"}
+_HOMES = {
+    "EncryptedStore": "encryption",
+    "PostgresStore": "postgres",
+    "RedisStore": "redis",
+    "SQLiteStore": "sqlite",
+}
 
 
 def __getattr__(name: str) -> object:
