@@ -22,7 +22,7 @@ def changes(world: World, protocol: Protocol) -> Iterator[Change]:
         yield from happens(world, protocol, who, worker)
     if world.ghosts:
         yield serve(world._replace(ghosts=world.ghosts - 1), -1)
-    if world.logins and not world.locked and _somebody_was_sent_away(world):
+    if world.logins and _somebody_was_sent_away(world):
         login = world._replace(
             logins=world.logins - 1, stored=Token.LOGIN, mark=Marked.NOT, lost=False
         )
@@ -52,7 +52,7 @@ def left_behind(world: World, protocol: Protocol) -> Iterator[Rule]:
         runs = worker.life in (Life.RUNS, Life.WOKEN)
         if runs and worker.at != At.NOTHING and not (blocked and protocol.proves):
             yield Rule.STUCK
-        if runs and (worker.locks or (worker.marks and world.mark == Marked.SENDING)):
+        if runs and (worker.locks or (worker.marks and world.mark != Marked.NOT)):
             yield Rule.LEFT
     if world.mark == Marked.SENDING and not any(worker.marks for worker in world.workers):
         yield Rule.LEFT
@@ -84,8 +84,7 @@ def _works(world: World, protocol: Protocol, who: int, me: Worker) -> Iterator[C
                 yield _take_off(world, protocol, who, me, Step.CHECK)
         case At.SEND:
             sent = world._replace(margin=world.margin - 1)
-            is_over = world.mark == Marked.FINAL and not protocol.doubts_end
-            notes: tuple[Rule, ...] = (Rule.LOOP,) if is_over else ()
+            notes: tuple[Rule, ...] = (Rule.LOOP,) if world.mark == Marked.FINAL else ()
             if sent.margin < 0:
                 notes += (Rule.REQUESTS,)
             yield step_of(sent, who, Step.SEND, *notes, at=At.ANSWER, got=Got.ON_ITS_WAY)
@@ -107,7 +106,7 @@ def _works(world: World, protocol: Protocol, who: int, me: Worker) -> Iterator[C
                 yield step_of(world, who, Step.MARK_LOST, at=_again(me), got=Got.NOTHING)
             else:
                 at = At.SEND if protocol.proves else At.CHECK
-                lost = world._replace(lost=True)
+                lost = world._replace(lost=True, mark=Marked.SENDING)
                 yield step_of(written(lost, who), who, Step.MARK_LOST, at=at, got=Got.NOTHING)
                 idle = written(lost._replace(mark=Marked.IDLE), who)
                 yield _end(idle, who, Step.GIVE_UP, Got.FAILURE)
@@ -127,13 +126,15 @@ def _read(world: World, protocol: Protocol, who: int, me: Worker) -> Change:
     foreign = world.mark == Marked.SENDING and not me.marks
     if protocol.broken == "spend foreign marks":
         foreign = False
-    if foreign and not protocol.proves and not me.locks and protocol.broken != "doubt unlocked":
-        # Whoever has the lock by now may be about to answer.
-        return step_of(world, who, Step.READ_AGAIN, at=At.LOCK)
-    if world.mark == Marked.FINAL or (foreign and not protocol.proves):
+    # One's own mark was doubted: whoever has set it knows that his flight has ended.
+    doubted = world.mark == Marked.DOUBTED and (not me.marks or protocol.broken == "doubt yourself")
+    if world.mark == Marked.FINAL or doubted or (foreign and not protocol.proves):
+        if not me.locks and protocol.broken not in ("doubt unlocked", "impatient"):
+            # Whoever has the lock by now may be about to answer.
+            return step_of(world, who, Step.READ_AGAIN, at=At.LOCK)
         after = _sent_away(world, who, Step.READ_AGAIN)
         if protocol.doubts_end and world.mark == Marked.SENDING:
-            ended = written(after.world._replace(mark=Marked.FINAL), who)
+            ended = written(after.world._replace(mark=Marked.DOUBTED), who)
             after = after._replace(world=ended)
         return after
     if protocol.broken in ("no mark", "mark after send"):
@@ -273,8 +274,6 @@ def _sent_away(world: World, who: int, step: Step) -> Change:
         markers = [one for one in world.workers if one.marks]
         if world.mark == Marked.FINAL and world.lost and world.stored == Token.OLD:
             notes = (Note.TWICE,)
-        elif world.mark == Marked.FINAL and world.stored == Token.OLD:
-            notes = (Note.DOUBTED,)  # only where doubts end a grant
         elif markers and world.stored == Token.OLD and markers[0].life == Life.DEAD:
             notes = (Note.KILLED,)
         elif markers and world.stored == Token.OLD and _outlasted(markers[0]):
@@ -291,7 +290,7 @@ def _outlasted(marker: Worker) -> bool:
 
 def _end(world: World, who: int, step: Step, got: Got, *notes: Rule | Note) -> Change:
     """End a call."""
-    marks = world.workers[who].marks and world.mark == Marked.SENDING
+    marks = world.workers[who].marks and world.mark in (Marked.SENDING, Marked.DOUBTED)
     ended = world.workers[who]._replace(
         at=At.NOTHING, got=got, current=False, locks=False, marks=marks
     )

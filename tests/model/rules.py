@@ -19,6 +19,7 @@ BROKEN = {
     "fail with the mark": "who could not mark gives up, and does not look whether the mark is there",
     "release before store": "the lock is freed with the new token in hand",
     "doubt unlocked": "who finds a foreign mark gives up though his own lease has run out",
+    "doubt yourself": "who finds his own mark made final by somebody's doubt takes it for the end",
     "impatient": "who finds the mark of somebody who lives does not wait for the lock",
     "believe the refusal": "the store is not read again after invalid_grant",
     "deadline": "an answer that has waited for a stopped process is thrown away",
@@ -53,7 +54,6 @@ class Note(StrEnum):
     DROPPED = "tokens that were lost with their answer"
     KILLED = "needless `ReauthorizationRequired`: a holder was killed between mark and answer"
     STOPPED = "needless `ReauthorizationRequired`: a stopped holder outlasted its lease"
-    DOUBTED = "needless `ReauthorizationRequired`: somebody had doubted before"
     TWICE = "needless `ReauthorizationRequired`: two requests, and neither was answered"
 
 
@@ -79,7 +79,7 @@ def step_of(world: World, who: int, step: Step, *notes: Rule | Note, **fields: A
 
 def written(world: World, who: int) -> World:
     """Return the world after a worker has stored something: what others have read is outdated."""
-    idle = world.mark != Marked.SENDING
+    idle = world.mark not in (Marked.SENDING, Marked.DOUBTED)
     workers = tuple(
         worker._replace(current=worker.current and index == who, marks=worker.marks and not idle)
         if worker.current or worker.marks

@@ -37,6 +37,7 @@ SABOTAGES = (
     Sabotage("mark without compare", proves=False, rule=Rule.REVOKED),
     Sabotage("spend foreign marks", proves=False, rule=Rule.REVOKED),
     Sabotage("doubt unlocked", proves=False, rule=Rule.NEEDLESS),
+    Sabotage("doubt yourself", proves=False, rule=Rule.NEEDLESS),
     Sabotage("impatient", proves=True, rule=Rule.NEEDLESS),
     Sabotage("impatient", proves=False, rule=Rule.NEEDLESS),
     Sabotage("fail with the mark", proves=False, rule=Rule.NEEDLESS),

@@ -58,12 +58,17 @@ class Got(Fast):
 
 
 class Marked(Fast):
-    """The mark of the refresh token that is stored: who set it is in the workers."""
+    """
+    The mark of the refresh token that is stored: who set it is in the workers.
+
+    DOUBTED is a final one that somebody else has made of it, its holder's all the same.
+    """
 
     NOT = 0
     SENDING = 1
     IDLE = 2
     FINAL = 3
+    DOUBTED = 4
 
 
 class Token(Fast):
@@ -151,12 +156,12 @@ class Protocol:
 
     *proves* says that the lock is freed by its holder and its death alone; else it is a lease.
     *late* lets a request arrive after its sender has died or given up, behind a later one.
-    *doubts_end* lets who finds a mark that is in doubt make it final.
+    *doubts_end* has who finds a mark that is in doubt make it final.
     """
 
     proves: bool
     late: bool = False
-    doubts_end: bool = False
+    doubts_end: bool = True
     broken: str = ""
 
 
