@@ -98,9 +98,11 @@ def _works(world: World, protocol: Protocol, who: int, me: Worker) -> Iterator[C
         case At.TAKE_OFF:
             taken = _take_off(world, protocol, who, me, Step.TAKE_OFF)
             yield taken
-            yield _end(taken.world, who, Step.GIVE_UP, Got.FAILURE)
-        case At.REFUSED:
-            yield _refused(world, protocol, who, me, Step.READ_AGAIN)
+            yield step_of(taken.world, who, Step.TAKE_OFF, at=At.GIVING_UP)
+        case At.REFUSED | At.LOST_TWICE:
+            yield _make_final(world, protocol, who, me)
+        case At.ENDING:
+            yield _ends(world, protocol, who)
         case At.LOST:
             if not me.marks:
                 yield step_of(world, who, Step.MARK_LOST, at=_again(me), got=Got.NOTHING)
@@ -109,9 +111,9 @@ def _works(world: World, protocol: Protocol, who: int, me: Worker) -> Iterator[C
                 lost = world._replace(lost=True, mark=Marked.SENDING)
                 yield step_of(written(lost, who), who, Step.MARK_LOST, at=at, got=Got.NOTHING)
                 idle = written(lost._replace(mark=Marked.IDLE), who)
-                yield _end(idle, who, Step.GIVE_UP, Got.FAILURE)
-        case At.LOST_TWICE:
-            yield _refused(world, protocol, who, me, Step.MARK_FINAL)
+                yield step_of(idle, who, Step.MARK_LOST, at=At.GIVING_UP)
+        case At.GIVING_UP:
+            yield _end(world, who, Step.GIVE_UP, Got.FAILURE)
         case At.NOTHING if me.got in (Got.REAUTHORIZATION, Got.FAILURE) and me.looks > 1:
             again = me._replace(at=At.LOCK, got=Got.NOTHING, looks=me.looks - 1)
             yield Change(who, Step.LOOK_AGAIN, with_worker(world, who, again))
@@ -248,18 +250,23 @@ def _take_off(world: World, protocol: Protocol, who: int, me: Worker, step: Step
     return step_of(with_worker(world, who, me), who, step, at=_again(me), got=Got.NOTHING)
 
 
-def _refused(world: World, protocol: Protocol, who: int, me: Worker, step: Step) -> Change:
-    """Look again; end the grant where there is nothing newer."""
-    believes = protocol.broken == "believe the refusal" and step == Step.READ_AGAIN
-    if world.stored != Token.OLD and not believes:
-        return step_of(world, who, step, at=At.ADOPT)
-    if me.marks and protocol.broken != "refusal without a mark":
-        world = written(world._replace(mark=Marked.FINAL), who)
-    elif me.marks:
-        world = written(world._replace(mark=Marked.NOT), who)
+def _make_final(world: World, protocol: Protocol, who: int, me: Worker) -> Change:
+    """End the grant for all, unless somebody has stored something meanwhile."""
+    if me.marks:
+        unmarked = protocol.broken == "refusal without a mark"
+        mark = Marked.NOT if unmarked else Marked.FINAL
+        world = written(world._replace(mark=mark), who)
+    return step_of(world, who, Step.MARK_FINAL, at=At.ENDING)
+
+
+def _ends(world: World, protocol: Protocol, who: int) -> Change:
+    """Look again, and end where there is nothing newer."""
+    if world.stored != Token.OLD and protocol.broken != "believe the refusal":
+        return step_of(world, who, Step.READ_AGAIN, at=At.ADOPT)
     if protocol.broken == "keep the lock":
-        return step_of(world, who, step, at=At.NOTHING, got=Got.REAUTHORIZATION)
-    return _sent_away(world, who, step)
+        fields = {"at": At.NOTHING, "got": Got.REAUTHORIZATION}
+        return step_of(world, who, Step.READ_AGAIN, **fields)
+    return _sent_away(world, who, Step.READ_AGAIN)
 
 
 def _again(me: Worker) -> At:

@@ -41,7 +41,9 @@ class At(Fast):
     REFUSED = 10
     LOST = 11
     LOST_TWICE = 12
-    NOTHING = 13
+    ENDING = 13
+    GIVING_UP = 14
+    NOTHING = 15
 
 
 class Got(Fast):
