@@ -27,6 +27,7 @@ nox.options.sessions = [
     "tests",
     "lowest",
     "interop",
+    "crash",
     "conformance",
     "plugin",
     "docs",
@@ -147,22 +148,21 @@ def interop(session: nox.Session) -> None:
     install(session, "tests")
     install_runtime(session)
     session.install("--force-reinstall", "--no-deps", str(built()))
-    node = find_node(session)
-    # Outside the checkout: node_modules is nobody's source.
-    servers = Path(session.create_tmp()) / "servers"
-    shutil.rmtree(servers, ignore_errors=True)
-    shutil.copytree(ROOT / "tests" / "interop", servers, ignore=shutil.ignore_patterns("*.py"))
-    # A Node.js from a wheel brings certificates of its own; those of this machine count as well.
-    session.env["NODE_USE_SYSTEM_CA"] = "1"
-    with session.chdir(servers):
-        session.run("npm", "ci", external=True)
     session.run(
         "pytest", "tests/interop", *record(session, "interop"), *session.posargs,
-        env={
-            "OAUTHKIT_INTEROP": str(servers),
-            "OAUTHKIT_NODE": node,
-            "OAUTHKIT_TESTS_INSTALLED": "1",
-        },
+        env={**install_servers(session), "OAUTHKIT_TESTS_INSTALLED": "1"},
+    )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
+def crash(session: nox.Session) -> None:
+    """Stop and kill processes that share a grant, at each step of a refresh; `-- --long`: more."""
+    install(session, "tests")
+    install_runtime(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    session.run(
+        "pytest", "tests/crash", *session.posargs,
+        env={**install_servers(session), "OAUTHKIT_TESTS_INSTALLED": "1"},
     )  # fmt: skip
 
 
@@ -288,6 +288,20 @@ def find_node(session: nox.Session) -> str:
         )
     # node and npm of the wheel are this environment's, whose folder comes first on PATH.
     return str(Path(session.bin) / "node")
+
+
+def install_servers(session: nox.Session) -> dict[str, str]:
+    """Have npm install the servers of tests/interop; return what the tests must know of them."""
+    node = find_node(session)
+    # Outside the checkout: node_modules is nobody's source.
+    servers = Path(session.create_tmp()) / "servers"
+    shutil.rmtree(servers, ignore_errors=True)
+    shutil.copytree(ROOT / "tests" / "interop", servers, ignore=shutil.ignore_patterns("*.py"))
+    # A Node.js from a wheel brings certificates of its own; those of this machine count as well.
+    session.env["NODE_USE_SYSTEM_CA"] = "1"
+    with session.chdir(servers):
+        session.run("npm", "ci", external=True)
+    return {"OAUTHKIT_INTEROP": str(servers), "OAUTHKIT_NODE": node}
 
 
 def run_tests(session: nox.Session, *command: str) -> None:
