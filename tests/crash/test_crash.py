@@ -18,12 +18,6 @@ NOT_YET = {
     "after-rotation, answer waiting: SIGSTOP, woken after all deadlines": (
         "the deadline's timer and the answer come in one turn of the loop, and the timer wins"
     ),
-    "after-rotation: SIGSTOP, woken after all deadlines": (
-        "the deadline cancels the storing, and the lock is freed though the token is not stored"
-    ),
-    "after-rotation: store gone and back": (
-        "the lock is freed though there is a token that is not stored"
-    ),
 }
 
 
