@@ -41,6 +41,8 @@ def test_crash(
     backing = ground.backing
     if scenario.leases and backing.expire is None:
         pytest.skip("its locks are no leases")
+    if scenario.replaces and not backing.proves_death:
+        pytest.skip("nobody goes on")
     with ground.fleet.watched():
         stage = ground.stage()
         scenario.play(stage)
