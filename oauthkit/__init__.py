@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         MemoryStore,
         Record,
         SQLiteStore,
+        TokenEvent,
         TokenStore,
         open_store,
     )
@@ -87,6 +88,7 @@ __all__ = [
     "RequestError",
     "SQLiteStore",
     "Token",
+    "TokenEvent",
     "TokenStore",
     "UnreachableError",
     "connect",
@@ -119,6 +121,7 @@ _HOMES = {
     "Registry": "oauthkit.registry",
     "SQLiteStore": "oauthkit.tokens",
     "Token": "oauthkit.protocol.token",
+    "TokenEvent": "oauthkit.tokens",
     "TokenStore": "oauthkit.tokens",
     "connect": "oauthkit.connecting",
     "default_registry": "oauthkit.registry",

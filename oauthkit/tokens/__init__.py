@@ -10,6 +10,7 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.events import TokenEvent
     from oauthkit.tokens.sqlite import SQLiteStore
 
 __all__ = [
@@ -20,11 +21,12 @@ __all__ = [
     "MemoryStore",
     "Record",
     "SQLiteStore",
+    "TokenEvent",
     "TokenStore",
     "open_store",
 ]
 
-_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite"}
+_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite", "TokenEvent": "events"}
 
 
 def __getattr__(name: str) -> object:
