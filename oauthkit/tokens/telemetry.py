@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
@@ -61,6 +60,9 @@ def find_telemetry() -> Telemetry | None:
         trace: Any = import_module("opentelemetry.trace")
     except ImportError:
         return None
+    # Not at the top: it takes its time, and most programs have no OpenTelemetry.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         release = version("oauthkit")
     except PackageNotFoundError:
