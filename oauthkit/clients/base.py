@@ -19,12 +19,7 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.clients.endpoints import check_endpoint, find_endpoint
-from oauthkit.clients.options import (
-    check_origins,
-    check_patience,
-    check_session,
-    check_store,
-)
+from oauthkit.clients.options import check_origins, check_patience, check_session, check_store
 from oauthkit.clients.requests import PendingRequest
 from oauthkit.clients.targets import check_headers, read_url, secure_origin
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
