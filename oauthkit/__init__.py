@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Record,
         RedisStore,
         SQLiteStore,
+        TokenEvent,
         TokenStore,
         open_store,
     )
@@ -91,6 +92,7 @@ __all__ = [
     "RequestError",
     "SQLiteStore",
     "Token",
+    "TokenEvent",
     "TokenStore",
     "UnreachableError",
     "connect",
@@ -125,6 +127,7 @@ _HOMES = {
     "Registry": "oauthkit.registry",
     "SQLiteStore": "oauthkit.tokens",
     "Token": "oauthkit.protocol.token",
+    "TokenEvent": "oauthkit.tokens",
     "TokenStore": "oauthkit.tokens",
     "connect": "oauthkit.connecting",
     "default_registry": "oauthkit.registry",

@@ -10,6 +10,7 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.events import TokenEvent
     from oauthkit.tokens.postgres import PostgresStore
     from oauthkit.tokens.redis import RedisStore
     from oauthkit.tokens.sqlite import SQLiteStore
@@ -24,6 +25,7 @@ __all__ = [
     "Record",
     "RedisStore",
     "SQLiteStore",
+    "TokenEvent",
     "TokenStore",
     "open_store",
 ]
@@ -33,6 +35,7 @@ _HOMES = {
     "PostgresStore": "postgres",
     "RedisStore": "redis",
     "SQLiteStore": "sqlite",
+    "TokenEvent": "events",
 }
 
 
