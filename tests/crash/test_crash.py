@@ -14,19 +14,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL"
 
 
 # What does not hold yet, by step and fault; it must fail, or it has no place here.
-NOT_YET = {
-    "after-rotation, answer waiting: SIGSTOP, woken after all deadlines": (
-        "the deadline's timer and the answer come in one turn of the loop, and the timer wins"
-    ),
-}
-
-
-def _known(scenario: Scenario) -> list[pytest.MarkDecorator]:
-    reason = NOT_YET.get(scenario.name)
-    return [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
-
-
-PARAMS = [pytest.param(one, id=one.name, marks=_known(one)) for one in SCENARIOS]
+PARAMS = [pytest.param(one, id=one.name) for one in SCENARIOS]
 
 
 @pytest.mark.parametrize("scenario", PARAMS)
