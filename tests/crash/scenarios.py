@@ -11,11 +11,12 @@ from crash.fleet import Hand
 from crash.gate import Fault
 from crash.stage import Outcome, Stage
 
-__all__ = ["POINTS", "SCENARIOS", "Scenario"]
+__all__ = ["LEASE", "POINTS", "SCENARIOS", "WAITING", "Scenario"]
 
 POINTS = ("before-mark", "before-send", "after-rotation", "after-store")
 # The answer is on its way, and the process waits for it; the others stand in its code.
 WAITING = "after-rotation, answer waiting"
+LEASE = "SIGSTOP, the lease runs out, and others come"
 
 
 @attrs.frozen(kw_only=True)
@@ -273,7 +274,6 @@ _KILL = "SIGKILL"
 _KILL_TWO = "SIGKILL, and who replaces it as well"
 _STOP = "SIGSTOP, woken in time"
 _SLEEP = "SIGSTOP, woken after all deadlines"
-_LEASE = "SIGSTOP, the lease runs out, and others come"
 
 SCENARIOS = (
     Scenario(step="", fault="nothing happens", play=_nothing),
@@ -380,11 +380,11 @@ SCENARIOS = (
     *(
         Scenario(
             step=point,
-            fault=_LEASE,
+            fault=LEASE,
             play=partial(_lease_runs_out_at, point),
             leases=True,
         )
         for point in POINTS
     ),
-    Scenario(step=WAITING, fault=_LEASE, play=_lease_runs_out_waiting, leases=True),
+    Scenario(step=WAITING, fault=LEASE, play=_lease_runs_out_waiting, leases=True),
 )
