@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import attrs
 import pytest
 
-from oauthkit import GrantKey, MemoryStore, Record
+from oauthkit import GrantKey, Record
 from oauthkit.tokens.holding import Turns
 from oauthkit.tokens.stores import Held
 from support import run
@@ -33,18 +34,16 @@ class _Lease:
         raise NotImplementedError
 
 
-class _Leasing(MemoryStore):
-    """A store whose locks are leases; *log* says what became of them."""
+@attrs.define(eq=False)
+class _Leasing:
+    """As much of a store as is asked here, whose locks are leases; *log*: what became of them."""
 
-    lock_proves_death = False
-
-    def __init__(self, left: float) -> None:
-        super().__init__()
-        self.left = left
-        self.log: list[str] = []
+    left: float
+    log: list[str] = attrs.field(factory=list[str])
+    lock_proves_death: bool = False
 
     @asynccontextmanager
-    async def lock(self, key: GrantKey) -> AsyncGenerator[Held | None, None]:
+    async def lock(self, _: GrantKey) -> AsyncGenerator[Held, None]:
         self.log.append("taken")
         yield _Lease(self.left)
         self.log.append("freed")
@@ -55,7 +54,8 @@ def test_a_lease_is_kept_as_long_as_it_is_ours(left: float, first: list[str]) ->
     """Another process that got it would find a token that is being sent, and ask for a login."""
 
     async def main() -> None:
-        store, unsaved = _Leasing(left), ["a token"]
+        unsaved = ["a token"]
+        store: Any = _Leasing(left)
         turns = Turns(store, KEY, lambda: unsaved)
         async with turns.take():
             pass
