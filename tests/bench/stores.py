@@ -72,7 +72,8 @@ async def _measure(effort: Effort, folder: Path) -> list[Figure]:
     memory, file = MemoryStore(), SQLiteStore(folder / "refresh.db")
     sources = {"memory": await _source(memory), "SQLite": await _source(file)}
     took: dict[str, list[float]] = {name: [] for name in sources}
-    beat = asyncio.create_task(_beat(gaps := []))
+    gaps: list[float] = []
+    beat = asyncio.create_task(_beat(gaps))
     for _ in range(rounds):
         for name, source in sources.items():
             start = time.perf_counter()
