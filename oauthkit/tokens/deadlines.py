@@ -66,7 +66,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float | None, endpoint: str, what: str) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._endpoint = endpoint
         self._what = what
         self._timeout = asyncio.timeout(None)
@@ -74,8 +74,8 @@ class Deadline:
     def renew(self, what: str) -> None:
         """Begin anew, inside, for something else."""
         self._what = what
-        if self._seconds is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        if self.seconds is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
     def suspend(self) -> float | None:
         """Let the time stand still, inside, until ``renew()``; return when it would have ended."""
@@ -94,14 +94,14 @@ class Deadline:
     def error(self) -> UnreachableError:
         """Make the error of its end."""
         return UnreachableError(
-            f"{self._what} within {self._seconds:g} s",
+            f"{self._what} within {self.seconds:g} s",
             endpoint=self._endpoint,
-            deadline=self._seconds,
+            deadline=self.seconds,
         )
 
     async def __aenter__(self) -> Self:
         """Begin."""
-        self._timeout = asyncio.timeout(self._seconds)
+        self._timeout = asyncio.timeout(self.seconds)
         await self._timeout.__aenter__()
         return self
 

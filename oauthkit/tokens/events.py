@@ -19,6 +19,8 @@ from oauthkit.tokens.telemetry import Telemetry, find_telemetry
 
 __all__ = ["EventKind", "OnToken", "Sight", "TokenEvent"]
 
+# Seconds that a hook has for one event.
+_FOR_A_HOOK = 30.0
 _LOG = logging.getLogger("oauthkit.tokens")
 
 EventKind = Literal[
@@ -98,8 +100,8 @@ class Sight:
             self._telemetry.count(kind, self.provider, event.error, seconds)
         if self.hook is not None:
             self._waiting.append(event)
-            if self._task is None or self._task.done():
-                loop = asyncio.get_running_loop()
+            loop, task = asyncio.get_running_loop(), self._task
+            if task is None or task.done() or task.get_loop().is_closed():
                 self._task = loop.create_task(self._tell_hook(), context=Context())
 
     @contextmanager
@@ -132,7 +134,8 @@ class Sight:
         while self._waiting and self.hook is not None:
             event = self._waiting.popleft()
             try:
-                await self.hook(event)
+                async with asyncio.timeout(_FOR_A_HOOK):
+                    await self.hook(event)
             except Exception:  # noqa: BLE001 - whatever a hook raises
                 _LOG.exception("on_token failed for an event of kind %s", event.kind)
 

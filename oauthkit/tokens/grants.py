@@ -124,6 +124,8 @@ class Grant(Memory):
 
     def _let_go(self, news: Unsaved) -> None:
         """Forget what is stored now, and with a new grant what came of those before."""
+        if news not in self.unsaved:
+            return  # a login has put an end to it meanwhile
         later = self.unsaved[self.unsaved.index(news) + 1 :]
         if news.fresh:  # the end of what came of older grants; later logins have their turn
             self.unsaved[:] = [one for one in later if one.fresh]
@@ -170,8 +172,11 @@ class Grant(Memory):
         # Where no loop runs, or another one, it is stored when it is first used.
         with suppress(RuntimeError):
             asyncio.get_running_loop()
-            self.flights.begin(self._flush)
-            self.flying = slot
+            if self.flights.shared:  # it may have looked already, and nobody may ask again
+                self._later.begin(self.flush, self.unsaved)
+            else:
+                self.flights.begin(self._flush)
+                self.flying = slot
 
     async def keep(
         self,
@@ -316,6 +321,7 @@ class Grant(Memory):
                 return await self.save(news, deadline, silent=True)
         finally:
             self._logins.remove(news)
+            await self._turns.release()
 
     @contextmanager
     def _not_stored(self) -> Generator[None, None, None]:

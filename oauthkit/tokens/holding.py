@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import inf
@@ -82,13 +83,22 @@ class Turns:
     key: GrantKey
     keeps: Callable[[], object]
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+    _process: int = attrs.field(factory=os.getpid, init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _kept: tuple[AsyncExitStack, Holding] | None = attrs.field(default=None, init=False)
+
+    async def release(self) -> None:
+        """Give a lock back that is kept for nothing any more."""
+        if self._kept is not None and not self.keeps():
+            (stack, _), self._kept = self._kept, None
+            await stack.aclose()
 
     @asynccontextmanager
     async def take(self) -> AsyncGenerator[Holding, None]:
         """Wait for the lock, and hold it."""
         loop = asyncio.get_running_loop()
+        if self._process != os.getpid():  # a child that was forked holds nothing of its parent's
+            self._process, self._loop, self._kept = os.getpid(), None, None
         if self._loop is not loop:
             # A lock of asyncio's is one loop's. The grant moves on when that one is closed.
             self._loop, self._turn = loop, asyncio.Lock()

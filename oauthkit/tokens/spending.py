@@ -32,6 +32,8 @@ _IN_DOUBT = (
 )
 # How long (seconds) a flight that is cancelled may take to say so in the store.
 _LAST_WORDS = 2.0
+# How many deadlines a holder has whose lock has ended before him, and seconds between two looks.
+_PATIENCE, _LOOK_AGAIN = 3, 0.05
 
 
 class Spender(Protocol):
@@ -89,7 +91,6 @@ class Spending:
     _until: float | None = attrs.field(default=None, init=False)
     _mark: Mark | None = attrs.field(default=None, init=False)
     _marked: Record | None = attrs.field(default=None, init=False)
-    _is_gone: bool = attrs.field(default=False, init=False)
 
     # Whether it may be sent.
 
@@ -109,6 +110,9 @@ class Spending:
             elif mark is not None and self.stored is not None:
                 if self.holding.remaining() <= 0:
                     raise StartOverError  # it may be of somebody who has the lock now
+                if self._may_live(mark):
+                    await asyncio.sleep(_LOOK_AGAIN)
+                    raise StartOverError
                 self._mark, self._marked = mark, self.stored
                 if not await self._replace(attrs.evolve(mark, final=True)):
                     return False
@@ -127,6 +131,16 @@ class Spending:
             return ended
         why = self._forbidden(mark)
         return self.spender.ask_for_login(why=why) if why else None
+
+    def _may_live(self, mark: Mark) -> bool:
+        """
+        Tell whether its holder may still store what he gets.
+
+        His lock has ended before him: the locks' server was started anew. A lease has waited for
+        him long enough.
+        """
+        wait = _PATIENCE * (self.deadline.seconds or 0.0)
+        return self.holding.proves_death and self.clock() < mark.since + wait
 
     def _forbidden(self, mark: Mark | None) -> str:
         if mark is None or not self.spender.rotates:
@@ -155,7 +169,7 @@ class Spending:
 
         Raises StartOverError where the lock is not ours any more.
         """
-        if not self.spender.rotates:
+        if not self.spender.rotates or self._is_foreign:
             return True
         found = self._found
         if found is None:
@@ -179,12 +193,25 @@ class Spending:
     async def _store_mark(self, expected: int | None, marked: Record) -> bool:
         try:
             return await self.holding.mark(expected, marked)
+        except asyncio.CancelledError:
+            # By the deadline, or at the program's end: it may be there, and nothing was sent.
+            self._mark, self._marked = marked.mark, marked
+            with suppress(Exception):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await self._replace(self._found)
+            raise
         except Exception:
             # It may have failed after it had stored it: then it is there, and has to go on.
             found = await self.grant.store.load(self.grant.key)
             if found is None or found != marked:
                 raise
             return True
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether it is a token that the caller brought: a mark would take the place of our own."""
+        known = self.began.record.refresh_token if self.began.record is not None else None
+        return self.by_hand and self.token != known
 
     @property
     def _what_counts(self) -> Record:
@@ -210,6 +237,8 @@ class Spending:
         """
         if not self.spender.rotates:
             return await self.retries.run(request, until=self.deadline.when())
+        if self._is_foreign:
+            return await request()
         pauses = Pauses(self.retries)
         while True:
             sending = Sending()
@@ -227,7 +256,11 @@ class Spending:
                     raise failure
             finally:
                 del failure  # it holds this frame
-            await self.retries.sleep(pause)
+            try:
+                await self.retries.sleep(pause)
+            except asyncio.CancelledError:
+                await self._give_up(sending)
+                raise
             if not await self._mark_again():
                 self.deadline.resume(self._until)
                 raise StartOverError
@@ -276,7 +309,12 @@ class Spending:
             # Somebody's hook would fail again; others may do better.
             again = isinstance(failure, OAuthError | UnreachableError)
             pause = pauses.next(failure, self._until) if again else None
-            await self._change(lost=True, holder="" if pause is None else self.grant.holder)
+            try:
+                await self._change(lost=True, holder="" if pause is None else self.grant.holder)
+            except StartOverError:
+                raise
+            except Exception:  # noqa: BLE001 - the failure is what counts: the mark is ours as it is
+                return None
         if pause is not None:
             self.deadline.suspend()
         return pause
@@ -316,9 +354,8 @@ class Spending:
             mark = Mark.of(self.token, self.grant.holder, self.clock(), self.holding.epoch)
         mark = attrs.evolve(mark, holder=self.grant.holder)
         marked = attrs.evolve(found, mark=mark, version=found.version + 1)
-        if not await self.holding.mark(None if self._is_gone else found.version, marked):
+        if not await self.holding.mark(found.version, marked):
             return False
-        self._is_gone = False
         self._note(mark, marked)
         return True
 
@@ -339,17 +376,13 @@ class Spending:
             raise StartOverError
 
     async def _unmark(self) -> None:
-        """Take the mark off, and what was stored for its sake alone; what got lost stays lost."""
-        grant, marked = self.grant, self._marked
-        if marked is None or self._mark is None:
+        """Take the mark off; what got lost stays lost."""
+        if self._mark is None:
             return
         if self._mark.lost:
             await self._change(holder="")
-        elif self.stored is not None:
+        else:
             await self._replace(None)
-        elif await grant.store.load(grant.key) == marked:
-            await grant.store.delete(grant.key)
-            self._mark, self._is_gone = None, True
 
     async def _replace(self, mark: Mark | None) -> bool:
         store, key, found = self.grant.store, self.grant.key, self._marked

@@ -22,7 +22,7 @@ from oauthkit import (
 from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.seams import SENDING
 from support import run
-from tokens.grants import KEY, Clock, Exchange, opened, record, source
+from tokens.grants import KEY, Clock, Exchange, opened, record, source, turns
 from tokens.stores import TestStore
 
 pytestmark = pytest.mark.proves(
@@ -108,7 +108,7 @@ UNUSED = [
 def test_answers_that_say_that_it_was_not_used(
     failure: OAuthError, held: bool, kind: type[TokenStore]
 ) -> None:
-    """The mark goes, and what was stored for its sake alone; the next call sends it again."""
+    """The mark goes; the next call sends it again."""
 
     async def main() -> None:
         exchange, store = opened(answers=[failure]), kind()
@@ -120,8 +120,8 @@ def test_answers_that_say_that_it_was_not_used(
         with pytest.raises(OAuthError, match="no"):
             await asked.token()
         found = await store.load(KEY)
-        assert held == (found is not None)
-        assert found is None or found.mark is None
+        assert found is not None
+        assert ("r0", None) == (found.refresh_token, found.mark)
         assert "t1" == (await asked.token())["access_token"]
         assert ["r0", "r0"] == exchange.spent
 
@@ -351,7 +351,7 @@ OTHERS = Mark.of("r0", "another", SINCE)
         (LeaseStore, 60, 0, attrs.evolve(OTHERS, final=True), False),
         (LeaseStore, 0, 0, Mark.of("r-other", "another", SINCE), True),
         (LeaseStore, 0, 0, attrs.evolve(OTHERS, lost=True, holder=""), True),
-        (MemoryStore, 0, 0, attrs.evolve(OTHERS, epoch="before"), False),
+        (MemoryStore, 0, 1e6, attrs.evolve(OTHERS, epoch="before"), False),
     ],
 )
 def test_somebody_elses(
@@ -373,6 +373,24 @@ def test_somebody_elses(
             # So it is for all, until the holder stores what he got, or there is a login.
             assert attrs.evolve(mark, final=True) == (await stored(store)).mark
         assert (["r0"] if sent else []) == exchange.spent
+
+    run(main())
+
+
+def test_whose_locks_have_ended_before_him() -> None:
+    """He may store what he gets: for as long as that may take, it is neither sent nor given up."""
+
+    async def main() -> None:
+        exchange, store = opened(clock=Clock(SINCE)), MemoryStore()
+        await filled(store, attrs.evolve(OTHERS, epoch="before"))
+        asked = source(exchange, store, deadline=0.1)
+        with pytest.raises(UnreachableError):
+            await asked.token()
+        waiting = asyncio.create_task(asked.token())
+        await turns()
+        assert await store.compare_and_swap(KEY, 1, record({"access_token": "late"}, "r1", 2))
+        assert "late" == (await waiting)["access_token"]
+        assert [] == exchange.spent
 
     run(main())
 
