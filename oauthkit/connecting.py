@@ -141,8 +141,9 @@ def connect(
     ``open_store()`` takes them. Clients with the same store, keys and *account* share one grant.
     *origins* are origins that the token may go to besides the declared ones.
 
-    *options* are the settings of that kind of client: ``cookies``, ``trust_env``, ``deadline``
-    (seconds), ``answer_limit`` (bytes) and ``clock`` for all; ``redirect_uri``, ``realm``,
+    *options* are the settings of that kind of client: ``cookies``, ``trust_env``, ``deadline`` and
+    ``token_timeout`` (seconds), ``answer_limit`` (bytes) and ``clock`` for all; ``retries`` and
+    ``on_token`` for all but OAuth 1.0a; ``redirect_uri``, ``realm``,
     ``signature_method`` and ``nonce`` for OAuth 1.0a; ``redirect_uri``, ``grant_type``,
     ``token_endpoint_auth_method``, ``code_challenge_method``, ``refresh_token_params``, ``leeway``
     and ``update_token`` for OAuth 2; ``subject``, ``claims``, ``alg``, ``expires_in`` and

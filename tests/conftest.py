@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 # The marker `proves`, and the option --proofs (see docs/conformance.md).
 pytest_plugins = ["proofs.record"]
 
-# They need servers that only `nox -s interop` installs; a path on the command line still counts.
-collect_ignore = ["interop"]
+# They need servers that `nox -s interop`, `nox -s stores` and `nox -s crash` install; a path on the
+# command line still counts.
+collect_ignore = ["crash", "interop", "stores"]
 
 # `ci` draws the same examples on every machine; `search` (nox -s property) looks for new ones, and
 # prints what reproduces a find.

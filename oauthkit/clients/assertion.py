@@ -18,6 +18,7 @@ from oauthkit.errors import ConfigurationError
 from oauthkit.protocol import grants
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
 from oauthkit.protocol.token import Token, oauth2_token
+from oauthkit.tokens.events import OnToken
 from oauthkit.tokens.grants import Slot
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
@@ -99,6 +100,7 @@ class AsyncAssertionClient(Client):
         deadline: float = 30.0,
         token_timeout: float = 30.0,
         retries: int = 2,
+        on_token: OnToken | None = None,
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         _provider: AssertionProvider | None = None,
@@ -137,6 +139,7 @@ class AsyncAssertionClient(Client):
             token_timeout=token_timeout,
             retries=retries,
             clock=clock,
+            on_token=on_token,
         )
         self._token_endpoint = self._given_url("token_endpoint", cast("str", endpoint))
         self._issuer = cast("str", issuer)
@@ -216,6 +219,7 @@ class AsyncAssertionClient(Client):
             deadline=self._token_timeout,
             retries=self._retries(),
             clock=self._clock,
+            sight=self._the_sight,
         )
 
     def _read_token(self, members: Mapping[str, Any]) -> Token:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,22 +19,19 @@ from aiohttp import (
 from yarl import URL
 
 from oauthkit.clients.endpoints import check_endpoint, find_endpoint
-from oauthkit.clients.options import (
-    check_origins,
-    check_patience,
-    check_session,
-    check_store,
-)
+from oauthkit.clients.options import check_origins, check_patience, check_session, check_store
 from oauthkit.clients.requests import PendingRequest
+from oauthkit.clients.targets import check_headers, read_url, secure_origin
 from oauthkit.errors import ConfigurationError, ForeignOriginError, RequestError
 from oauthkit.protocol.origins import Origin, origin_of, parse_origin
 from oauthkit.protocol.statuses import RETRY_STATUSES, UNSPENT_STATUSES
+from oauthkit.tokens.events import OnToken, Sight
 from oauthkit.tokens.grants import PLAIN, Grant, Slot, grant_of
 from oauthkit.tokens.retries import Retries, sleep_of
 from oauthkit.tokens.stores import GrantKey, MemoryStore, TokenStore
 from oauthkit.transport.fence import Fence
 from oauthkit.transport.sessions import SessionHolder
-from oauthkit.transport.signing import KeptCookies, Signing
+from oauthkit.transport.signing import Signing
 
 if TYPE_CHECKING:
     from typing import Self
@@ -76,9 +74,11 @@ class Client:
         "_extra_origins",
         "_grant",
         "_initial_token",
+        "_on_token",
         "_provider",
         "_retry_count",
         "_sessions",
+        "_sight",
         "_signings",
         "_source",
         "_store",
@@ -102,6 +102,7 @@ class Client:
         token_timeout: float = 30.0,
         retries: int = 2,
         clock: Callable[[], float] = time.time,
+        on_token: OnToken | None = None,
     ) -> None:
         check_session(session)
         self._provider = provider
@@ -120,6 +121,8 @@ class Client:
         self._account = account
         # Made on first use: a service makes clients by the thousand, and most do one thing.
         self._grant: Grant | None = None
+        self._sight: Sight | None = None
+        self._on_token = on_token
         self._source: TokenSource | None = None
         self._verbs: Signing | None = None
         self._signings: dict[tuple[str, str], Signing] = {}
@@ -157,6 +160,13 @@ class Client:
 
     def _given_url(self, name: str, url: str | URL) -> str:
         return check_endpoint(self._provider, name, url, origins=self._all_origins)
+
+    @property
+    def _the_sight(self) -> Sight:
+        if self._sight is None:
+            key, scope = self._the_grant.key, self._slot()[0]
+            self._sight = Sight(self._whose, key, scope, self._on_token)
+        return self._sight
 
     def _retries(self) -> Retries:
         provider = self._provider
@@ -215,7 +225,8 @@ class Client:
     @token.setter
     def token(self, members: Mapping[str, Any] | None) -> None:
         token = None if members is None else self._read_token(members)
-        self._the_grant.assign(token, self._slot(), self._token_timeout)
+        tell = partial(self._the_sight.tell, "login")
+        self._the_grant.assign(token, self._slot(), self._token_timeout, tell)
 
     @property
     def middleware(self) -> ClientMiddlewareType:
@@ -261,6 +272,8 @@ class Client:
         """
         if self._grant is not None:
             await self._grant.settle()
+        if self._sight is not None:
+            await self._sight.settle()
         await self._sessions.close()
 
     # Public: the verbs.
@@ -349,14 +362,14 @@ class Client:
         """Find the URL, check it against the fence, and choose what signs the request."""
         if isinstance(url, str) and url.startswith("/"):
             url = self._put_after_base(url)
-        target = _read_url(url)
+        target = read_url(url)
         signing = self._signings.get((target.scheme, target.raw_authority))
         if signing is None:
             target = self._resolve(url, target)
             signing = self._choose(target)
         kept = None
         if kwargs and ("headers" in kwargs or "cookies" in kwargs or "auth" in kwargs):
-            kept = _check_headers(kwargs, target)
+            kept = check_headers(kwargs, target)
         return signing.for_call(kept), target
 
     def _choose(self, target: URL) -> Signing:
@@ -368,7 +381,7 @@ class Client:
                 raise ForeignOriginError(origin_of(target), signing.fence.origins, provider=whose)
             # A class used without provider and origins: where its caller sends a request is
             # declared for that request, and not for where it is redirected to.
-            fence = Fence.around((_secure_origin(target),), self._the_source)
+            fence = Fence.around((secure_origin(target),), self._the_source)
             signing = Signing(fence=fence, signer=signing.signer, cookies=self._cookies)
         if len(self._signings) >= _MOST_REMEMBERED:
             self._signings.clear()
@@ -397,55 +410,3 @@ class Client:
         path = str(target)
         joint = "" if path.startswith(("?", "#")) else "/"
         return URL(base.rstrip("/") + joint + path.lstrip("/"), encoded=not isinstance(url, str))
-
-
-def _read_url(url: str | URL) -> URL:
-    fault = (
-        "the URL cannot be read: pass text or a yarl.URL, with a host and a port that can be right"
-    )
-    try:
-        target = URL(url)
-        if "@" not in target.raw_authority:
-            return target
-        fault = (
-            "the URL holds a user name or password, which aiohttp would write into the "
-            "Authorization header: leave it out"
-        )
-    except (TypeError, ValueError):
-        pass
-    # Outside of the handler: the parser quotes the authority, which may hold a password.
-    raise RequestError(fault)
-
-
-def _secure_origin(url: URL) -> Origin:
-    try:
-        return parse_origin(origin_of(url))
-    except ConfigurationError as exc:
-        raise RequestError(str(exc)) from None
-
-
-def _check_headers(kwargs: dict[str, Any], target: URL) -> KeptCookies | None:
-    """Refuse a second Authorization, and note the cookies that the caller passed himself."""
-    given = _read_pairs(kwargs, "headers")
-    names = [str(name).lower() for name, _ in given]
-    if kwargs.get("auth") is not None or "authorization" in names:
-        raise RequestError(
-            "the client writes the Authorization header itself: leave out auth= and the header, or "
-            "use a session of your own without the client's middleware"
-        )
-    cookies = _read_pairs(kwargs, "cookies")
-    if not cookies and "cookie" not in names:
-        return None
-    fields = [str(v) for name, (_, v) in zip(names, given, strict=True) if name == "cookie"]
-    return KeptCookies.of(target, fields, cookies)
-
-
-def _read_pairs(kwargs: dict[str, Any], name: str) -> list[tuple[str, Any]]:
-    values = kwargs.get(name)
-    if not values:
-        return []
-    if isinstance(values, Mapping):
-        return list(cast("Mapping[str, Any]", values).items())
-    pairs: list[tuple[str, Any]] = list(values)
-    kwargs[name] = pairs  # an iterator can be read once, and aiohttp reads it too
-    return pairs

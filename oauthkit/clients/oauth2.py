@@ -57,7 +57,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
     renewed, at most a quarter of its lifetime. Clients with the same *store* object and *account*
     share one grant, and one request when it is renewed; *token_timeout* (seconds) is for that: the
     store, its lock, and the request with what is sent again, *retries* times at most, where that is
-    safe. *encryption_key*, one or several, encrypts what the store keeps, see ``open_store()``.
+    safe. *on_token* is awaited with each `TokenEvent`, in order; what it raises is logged.
+    *encryption_key*, one or several, encrypts what the store keeps, see ``open_store()``.
     *deadline* (seconds) and *answer_limit* (bytes, after decompression) bound each protocol
     request; *clock* returns seconds since the epoch.
 
@@ -177,6 +178,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         since, seconds = grant.start(), self._token_timeout
         notify = notifier(self._update_token, older=self._updater_style)
+        tell = partial(self._the_sight.tell, "login")
         self._sessions.get()  # raises LoopError here rather than in the flight
 
         async def fly() -> Landing:
@@ -185,7 +187,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
             once = kind == "authorization_code"
             members = await (fetch() if once else self._retries().run(fetch))
             self._adopt(target)
-            return await grant.save_login(slot, members, since, seconds, notify)
+            return await grant.save_login(slot, members, since, seconds, notify, tell)
 
         return await grant.land(fly())
 
@@ -228,15 +230,16 @@ class AsyncOAuth2Client(OAuth2Wiring):
         endpoint = self._refresh_endpoint or self._token_endpoint
         target = self._protocol_url(url, "token_endpoint", endpoint)
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
-        exchange = self._exchange()
+        exchange, sight = self._exchange(), self._the_sight
         self._sessions.get()
 
         async def send(spending: Spending, own: bool) -> Mapping[str, Any]:
             body = {**grants.refresh_token(spending.token), **self._refresh_params, **form}
             try:
-                return await flow.fetch(
-                    target, body, hook="refresh_token_response", headers=headers
-                )
+                with sight.request():
+                    return await flow.fetch(
+                        target, body, hook="refresh_token_response", headers=headers
+                    )
             except OAuthError as error:
                 if not own or error.error != "invalid_grant":
                     raise
@@ -246,6 +249,8 @@ class AsyncOAuth2Client(OAuth2Wiring):
                     raise
                 refusal = exchange.ask_for_login(error)
             grant.end(spending.token, refusal)
+            if grant.is_news():
+                sight.tell("reauthorization_required", error=refusal)
             try:
                 # Outside of the handler: what was caught holds much.
                 raise refusal
@@ -289,6 +294,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
                 since=spending.began,
                 before=held,
                 notify=notifier(self._update_token, older=self._updater_style),
+                tell=partial(sight.tell, "refreshed"),
                 seconds=self._token_timeout,
             )
             grant.hold(news)

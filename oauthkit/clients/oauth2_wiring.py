@@ -23,6 +23,7 @@ from oauthkit.errors import ConfigurationError
 from oauthkit.protocol import grants, pkce
 from oauthkit.protocol.client_auth import CLIENT_AUTH_METHODS, ClientAuthMethod
 from oauthkit.protocol.token import Token, oauth2_token
+from oauthkit.tokens.events import OnToken
 from oauthkit.tokens.grants import Slot
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
@@ -98,6 +99,7 @@ class OAuth2Wiring(Client):
         deadline: float = 30.0,
         token_timeout: float = 30.0,
         retries: int = 2,
+        on_token: OnToken | None = None,
         answer_limit: int = 1024 * 1024,
         clock: Callable[[], float] = time.time,
         _provider: OAuth2Provider | None = None,
@@ -131,6 +133,7 @@ class OAuth2Wiring(Client):
             token_timeout=token_timeout,
             retries=retries,
             clock=clock,
+            on_token=on_token,
         )
         if store is not None and _provider is None and token_endpoint is None:
             raise ConfigurationError(
@@ -221,6 +224,7 @@ class OAuth2Wiring(Client):
             deadline=self._token_timeout,
             retries=self._retries(),
             clock=self._clock,
+            sight=self._the_sight,
         )
 
     def _read_token(self, members: Mapping[str, Any]) -> Token:

@@ -10,6 +10,9 @@ from oauthkit.tokens.stores import GrantKey, Held, Mark, MemoryStore, Record, To
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
+    from oauthkit.tokens.events import TokenEvent
+    from oauthkit.tokens.postgres import PostgresStore
+    from oauthkit.tokens.redis import RedisStore
     from oauthkit.tokens.sqlite import SQLiteStore
 
 __all__ = [
@@ -18,17 +21,26 @@ __all__ = [
     "Held",
     "Mark",
     "MemoryStore",
+    "PostgresStore",
     "Record",
+    "RedisStore",
     "SQLiteStore",
+    "TokenEvent",
     "TokenStore",
     "open_store",
 ]
 
-_HOMES = {"EncryptedStore": "encryption", "SQLiteStore": "sqlite"}
+_HOMES = {
+    "EncryptedStore": "encryption",
+    "PostgresStore": "postgres",
+    "RedisStore": "redis",
+    "SQLiteStore": "sqlite",
+    "TokenEvent": "events",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load a store on first use: most programs need neither sqlite3 nor cryptography."""
+    """Load a store on first use: most programs need neither a database nor cryptography."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -8,7 +8,54 @@ from typing import Self
 
 from oauthkit.errors import UnreachableError
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "Patience"]
+
+# A timer that comes so much later than it should (seconds) finds a process that was stopped: what
+# came meanwhile is read within the grace, and not thrown away.
+_LATE, _GRACE = 0.05, 1.0
+
+
+class Patience:
+    """
+    A timeout at *until* (the event loop's time, None: none); its end is a TimeoutError.
+
+    Where the process was stopped, or the loop blocked, at that time, it ends a second after that:
+    an answer that waits in the socket may hold a refresh token that nobody can get again.
+    """
+
+    def __init__(self, until: float | None) -> None:
+        self._until = until
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._timeout.expired()
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        await self._timeout.__aenter__()
+        if self._until is not None:
+            self._timer = asyncio.get_running_loop().call_at(self._until, self._end)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._timeout.__aexit__(kind, error, traceback)
+
+    def _end(self) -> None:
+        now = asyncio.get_running_loop().time()
+        is_late = self._until is not None and now > self._until + _LATE
+        self._timeout.reschedule(now + _GRACE if is_late else now)
 
 
 class Deadline:

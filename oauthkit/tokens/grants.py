@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from copy import copy
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from oauthkit.errors import ConfigurationError, ReauthorizationRequired
+from oauthkit.errors import ConfigurationError
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
 from oauthkit.tokens.flights import Flights
-from oauthkit.tokens.holding import Holding, LockLostError, Turns
+from oauthkit.tokens.holding import Holding, StartOverError, Turns
+from oauthkit.tokens.memory import Memory
 from oauthkit.tokens.news import (
     PLAIN,
     Landing,
@@ -39,6 +40,8 @@ __all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
 _NOT_STORED = "the new token is not stored yet: it will be, before another one is asked for"
 
 _NO_ANSWER = "the server, or the token store or its lock, did not answer"
+
+_LOG = logging.getLogger("oauthkit.tokens")
 
 _GRANTS: WeakKeyDictionary[TokenStore, WeakValueDictionary[GrantKey, Grant]] = WeakKeyDictionary()
 _NAMES: WeakKeyDictionary[TokenStore, str] = WeakKeyDictionary()
@@ -72,40 +75,19 @@ def grant_of(store: TokenStore, key: GrantKey) -> Grant:
 
 
 @attrs.define(eq=False)
-class Grant:
+class Grant(Memory):
     """
     One grant: what of it is in memory, and the flights that change it.
 
-    *tokens* are the tokens in memory, by (scope, resource), each with the grant's refresh token;
-    *known* says whether they are all there is to know: before, the store has to be asked. *seeded*
-    says that somebody put them there by hand, so that they count for more than what is stored.
-    *generation* grows whenever that happens, and with each new grant: a flight of an older one
-    leaves the memory alone. *initial* is what counts where the store has no record. *after_401* are
-    the tokens that were got because a resource refused the one before, and when (by the clock of
-    who got them). *unsaved* are those that are got and not stored yet, in the order in which they
-    were got: where a store failed, the next flight tries again before anything is spent. *refused*
-    is the refresh token that the server has refused for good, and *ended* what was said of it: it
-    is said again, without a request, until there is a login. *name* is in its marks.
+    *unsaved* are the tokens that are got and not stored yet, in the order in which they were got:
+    where a store failed, the next flight tries again before anything is spent. *name* is in its
+    marks.
     """
 
-    store: TokenStore
-    key: GrantKey
     name: str = attrs.field(
         default=attrs.Factory(lambda grant: _name_in(grant.store), takes_self=True), init=False
     )
-    tokens: dict[Slot, Token] = attrs.field(factory=dict[Slot, Token], init=False, repr=False)
-    known: bool = attrs.field(default=False, init=False)
-    seeded: bool = attrs.field(default=False, init=False)
-    generation: int = attrs.field(default=0, init=False)
-    # Before then (by the client's clock) it is not tried again to renew a token ahead of time.
-    ahead_after: float = attrs.field(default=0.0, init=False)
-    after_401: dict[Slot, tuple[Token, float]] = attrs.field(
-        factory=dict[Slot, tuple[Token, float]], init=False, repr=False
-    )
-    initial: Record | None = attrs.field(default=None, init=False, repr=False)
     unsaved: list[Unsaved] = attrs.field(factory=list[Unsaved], init=False, repr=False)
-    refused: str | None = attrs.field(default=None, init=False, repr=False)
-    ended: ReauthorizationRequired | None = attrs.field(default=None, init=False, repr=False)
     flights: Flights[Landing] = attrs.field(factory=Flights[Landing], init=False, repr=False)
     tellings: Tellings = attrs.field(factory=Tellings, init=False, repr=False)
     # The slot that the shared flight is for, while there is one.
@@ -132,7 +114,7 @@ class Grant:
         """Return what *renew* brings, under the lock; again, where that was lost before it sent."""
         async with self.deadline(seconds) as deadline:
             while True:
-                with suppress(LockLostError):
+                with suppress(StartOverError):
                     async with self.locked() as holding:
                         return await renew(deadline, holding)
 
@@ -157,24 +139,32 @@ class Grant:
         """Who it is in marks: the same for one store object in one process, a fork is another."""
         return f"{self.name}-{os.getpid()}"
 
-    def assign(self, token: Token | None, slot: Slot = PLAIN, seconds: float = 30.0) -> None:
+    def assign(
+        self,
+        token: Token | None,
+        slot: Slot = PLAIN,
+        seconds: float = 30.0,
+        tell: Callable[[], None] | None = None,
+    ) -> None:
         """
         Put *token* into memory by hand: a login, which is stored before it is used.
 
-        None clears the memory alone. *seconds* are for the store.
+        None clears the memory alone. *seconds* are for the store; *tell* is called then.
         """
-        self.generation += 1
-        self.refused = self.ended = None
-        self.after_401.clear()
-        self.tokens = {} if token is None else {slot: token}
-        self.known = self.seeded = True
+        self.put(token, slot)
         if token is None:
             return
         self.unsaved.clear()  # what came of grants before
         since = self.start()
         self.hold(
             Unsaved(
-                slot=slot, members=token, since=since, fresh=True, by_hand=True, seconds=seconds
+                slot=slot,
+                members=token,
+                since=since,
+                fresh=True,
+                by_hand=True,
+                tell=tell,
+                seconds=seconds,
             )
         )
         # Where no loop runs, or another one, it is stored when it is first used.
@@ -182,59 +172,6 @@ class Grant:
             asyncio.get_running_loop()
             self.flights.begin(self._flush)
             self.flying = slot
-
-    def offer(self, token: Token, slot: Slot = PLAIN) -> None:
-        """Take *token* as what counts where the store holds nothing: what it holds is newer."""
-        if self.initial is None:
-            self.initial = as_record({slot: token})
-        if not self.tokens and not self.seeded:
-            self.tokens = {slot: token}
-
-    def adopt(self, record: Record | None) -> None:
-        """Take over what a store holds, or that it holds nothing."""
-        self.tokens = {}
-        if record is not None:
-            self.tokens = {slot: complete(record, slot) for slot in record.access_tokens}
-        self.known, self.seeded = True, False
-
-    def end(self, refresh_token: str, error: ReauthorizationRequired) -> None:
-        """Note that only the user can help, since *refresh_token* was refused."""
-        # A copy: what was raised holds frames, and they hold much.
-        self.refused, self.ended = refresh_token, copy(error)
-
-    def what_ended(self, refresh_token: str | None) -> ReauthorizationRequired | None:
-        """Return what is to be raised instead of sending *refresh_token*, if it was refused."""
-        if self.ended is None or refresh_token is None or refresh_token != self.refused:
-            return None
-        return copy(self.ended)
-
-    def start(self) -> Start:
-        """Note what a flight begins with that does not ask the store first."""
-        by_hand = as_record(self.tokens) if self.seeded else None
-        return Start(generation=self.generation, record=by_hand, by_hand=self.seeded, asked=False)
-
-    def start_from(self, stored: Record | None) -> Start:
-        """Note what a flight begins with, and take over what is *stored* unless memory counts."""
-        refuse_sealed(self.key, stored)
-        counts = self.initial if stored is None or self._replaces(stored) else stored
-        if self.seeded and self.ended is not None and stored is not None:
-            # What was put there by hand was refused; what is stored is somebody's login.
-            self.seeded = stored.refresh_token == self.refused
-        if not self.seeded:
-            self.adopt(counts)
-        return Start(
-            generation=self.generation,
-            record=as_record(self.tokens) if self.seeded else counts,
-            by_hand=self.seeded,
-            asked=True,
-            stored=stored,
-        )
-
-    def _replaces(self, stored: Record) -> bool:
-        """Tell whether *initial* is another refresh token than one that has ended."""
-        initial = self.initial and self.initial.refresh_token
-        ended = stored.mark is not None and stored.mark.final
-        return bool(ended and initial and initial != stored.refresh_token)
 
     async def keep(
         self,
@@ -257,13 +194,8 @@ class Grant:
         what = "the token store did not answer"
         async with Deadline(deadline, type(self.store).__name__, what):
             token, _ = await self._keep(slot, Token(members), fresh, since)
-            self._begin_anew(fresh, since)
+            self.begin_anew(fresh, since)
             return token
-
-    def _begin_anew(self, fresh: bool, since: Start) -> None:
-        """Let flights of the grant before leave the memory alone, where a *fresh* one has begun."""
-        if fresh and self.generation == since.generation:
-            self.generation += 1
 
     async def _keep(
         self,
@@ -334,9 +266,11 @@ class Grant:
             last = holding if self.unsaved == [news] else None
             token, is_kept = await self._keep(news.slot, got, news.fresh, news.since, last)
         self._let_go(news)
+        if news.tell is not None and is_kept:
+            news.tell()
         if news.after_401 is not None and self.generation == news.since.generation:
             self.after_401[news.slot] = token, news.after_401
-        self._begin_anew(news.fresh and not news.by_hand, news.since)
+        self.begin_anew(news.fresh and not news.by_hand, news.since)
         telling = None
         if news.notify is not None and is_kept and not silent:
             telling = self.tellings.begin(news.notify, token, news.before, news.seconds)
@@ -356,6 +290,7 @@ class Grant:
         since: Start,
         seconds: float,
         notify: Notify | None = None,
+        tell: Callable[[], None] | None = None,
     ) -> Landing:
         """
         Store the token that begins a new grant; the flight of a login.
@@ -365,7 +300,13 @@ class Grant:
         *notify* is told only where it is stored later: its caller gets the token otherwise.
         """
         news = Unsaved(
-            slot=slot, members=members, since=since, fresh=True, notify=notify, seconds=seconds
+            slot=slot,
+            members=members,
+            since=since,
+            fresh=True,
+            notify=notify,
+            tell=tell,
+            seconds=seconds,
         )
         self.hold(news)
         self._logins.append(news)
@@ -403,7 +344,8 @@ class Grant:
         if seconds is not None:
             async with self.deadline(seconds) as deadline, self.locked():
                 landing = await self.save_late(deadline)
-        return landing or Landing(self.generation, PLAIN, Token())
+        # Of no generation: who waited for it looks again, whether it is good.
+        return Landing(-1, PLAIN, Token(), None if landing is None else landing.telling)
 
     async def complete(
         self,
@@ -434,8 +376,21 @@ class Grant:
         return landing.token
 
     async def settle(self) -> None:
-        """Wait for what is in flight, then for the hooks; a hook does not wait for itself."""
+        """
+        Wait for what is in flight, then for the hooks; a hook does not wait for itself.
+
+        What is not stored yet is tried once more.
+        """
         while True:
             await self.flights.settle()
             if not await self.tellings.catch_up():
-                return
+                break
+        if self.unsaved and not self.tellings.inside:
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - whatever a store raises
+                _LOG.warning(
+                    "a token of account %r could not be stored, and is in memory alone: %s",
+                    self.key.account,
+                    type(error).__name__,
+                )

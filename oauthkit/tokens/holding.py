@@ -11,11 +11,11 @@ import attrs
 
 from oauthkit.tokens.stores import GrantKey, Held, Record, TokenStore
 
-__all__ = ["Holding", "LockLostError", "Turns"]
+__all__ = ["Holding", "StartOverError", "Turns"]
 
 
-class LockLostError(Exception):
-    """A lease has run out before anything was sent: begin again, with the lock."""
+class StartOverError(Exception):
+    """The lock was lost, or somebody has stored something: begin again, nothing is under way."""
 
 
 @attrs.define(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -74,6 +74,7 @@ class Unsaved:
     it) that was because a resource refused the one before. *fresh* begins a new grant, *by_hand*
     one that was put into memory by hand, where it has begun already. *notify* is
     told of it once it is stored, and has *seconds* for that, as the store has for storing it.
+    *tell* is called before.
     """
 
     slot: Slot
@@ -84,6 +85,7 @@ class Unsaved:
     fresh: bool = False
     by_hand: bool = False
     notify: Notify | None = None
+    tell: Callable[[], None] | None = None
     seconds: float = 30.0
 
 

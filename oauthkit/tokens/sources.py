@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from time import perf_counter
 from typing import Any, Protocol
 
 import attrs
@@ -13,6 +14,7 @@ import attrs
 from oauthkit.errors import LoopError, OAuthError, ReauthorizationRequired
 from oauthkit.protocol.token import Token
 from oauthkit.tokens.deadlines import Deadline
+from oauthkit.tokens.events import EventKind, Sight
 from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, Start, Unsaved
 from oauthkit.tokens.holding import Holding
 from oauthkit.tokens.retries import Retries
@@ -62,7 +64,7 @@ class StoredSource:
     order in which a grant's tokens are stored. *leeway* (seconds) is how long before its expiry a
     token is renewed, but never more than a quarter of its lifetime; *deadline* (seconds) is for the
     whole flight, waiting for the store's lock included, once more for storing what it brought, and
-    once more for *notify*. *retries* says when a request is sent again.
+    once more for *notify*. *retries* says when a request is sent again; *sight* is told of it all.
 
     In the last tenth of a token's lifetime, who asks for it starts the flight and does not wait.
     """
@@ -75,6 +77,7 @@ class StoredSource:
     deadline: float = 30.0
     retries: Retries = attrs.field(factory=Retries)
     clock: Callable[[], float] = time.time
+    sight: Sight | None = None
 
     async def token(self, rejected: Token | None = None) -> Token:
         """
@@ -168,7 +171,9 @@ class StoredSource:
     async def _share(self, rejected: Token | None) -> Landing | None:
         """Wait for the grant's flight, or start one; None where another scope's flight failed."""
         grant = self.grant
-        others = grant.flying != self.slot and grant.flights.shared
+        shared = grant.flights.shared
+        others = grant.flying != self.slot and shared
+        began = perf_counter()
         try:
             return await grant.flights.share(self._start, rejected)
         except LoopError:
@@ -183,6 +188,9 @@ class StoredSource:
             if others:
                 return None
             raise
+        finally:
+            if shared:
+                self._tell("waited", seconds=perf_counter() - began)
         raise NothingNewError(text, error=LOGIN_REQUIRED)
 
     def _start(self, rejected: Token | None, ahead: bool = False) -> Coroutine[Any, Any, Landing]:
@@ -203,7 +211,29 @@ class StoredSource:
             grant.hold(news)
             return await grant.save(news, deadline, holding)
 
-        return await grant.fly(renew, self.deadline)
+        try:
+            return await grant.fly(renew, self.deadline)
+        except ReauthorizationRequired as error:
+            if grant.is_news():
+                self._tell("reauthorization_required", error=error)
+            raise
+        except Exception as error:
+            self._tell("failed", error=error)
+            raise
+
+    def _tell(
+        self, kind: EventKind, *, seconds: float | None = None, error: Exception | None = None
+    ) -> None:
+        if self.sight is not None:
+            self.sight.tell(kind, seconds=seconds, error=error)
+
+    async def _ask(self, record: Record | None) -> Mapping[str, Any]:
+        """Have the exchange send its request, and tell of it."""
+        assert self.exchange is not None  # noqa: S101 - who asks has looked
+        if self.sight is None:
+            return await self.exchange(record)
+        with self.sight.request():
+            return await self.exchange(record)
 
     def _suits(self, landing: Landing, rejected: Token | None, least: int) -> bool:
         """Tell whether what could be stored at last is what was asked for."""
@@ -217,6 +247,7 @@ class StoredSource:
     ) -> Landing | Unsaved:
         """Find a good token in the store, or get a new one that is not stored yet."""
         grant = self.grant
+        before = grant.tokens.get(self.slot)
         stored = await holding.load()
         while True:
             began = grant.start_from(stored)
@@ -228,6 +259,8 @@ class StoredSource:
                     held = grant.tokens.get(self.slot)
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
             if held is not None and not _same(held, rejected) and self._judge(held) >= least:
+                if not _same(held, before):
+                    self._tell("adopted")
                 return Landing(began.generation, self.slot, held)
             record, spending = began.record, self._spending(began, deadline, holding)
             if spending is not None and spending.spender.needs_user:
@@ -237,7 +270,7 @@ class StoredSource:
             elif spending is not None and spending.what_ended is not None:
                 # It needs nobody: it asks anew, without a refresh token.
                 spending, record = None, attrs.evolve(record or Record(), refresh_token=None)
-            request = partial(self.exchange, record)
+            request = partial(self._ask, record)
             try:
                 if spending is None:
                     members = await self.retries.run(request, until=deadline.when())
@@ -265,6 +298,7 @@ class StoredSource:
                 before=held,
                 after_401=None if rejected is None else self.clock(),
                 notify=self.notify,
+                tell=None if self.sight is None else partial(self.sight.tell, "refreshed"),
                 seconds=self.deadline,
             )
 

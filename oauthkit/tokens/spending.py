@@ -15,9 +15,9 @@ from oauthkit.errors import (
     ReauthorizationRequired,
     UnreachableError,
 )
-from oauthkit.tokens.deadlines import Deadline
+from oauthkit.tokens.deadlines import Deadline, Patience
 from oauthkit.tokens.grants import Grant, Start
-from oauthkit.tokens.holding import Holding, LockLostError
+from oauthkit.tokens.holding import Holding, StartOverError
 from oauthkit.tokens.retries import Pauses, Retries
 from oauthkit.tokens.seams import SENDING, Sending
 from oauthkit.tokens.stores import Mark, Record
@@ -104,7 +104,11 @@ class Spending:
             return True
         try:
             mark = self._found
-            if mark is not None and not mark.final and self.stored is not None:
+            if mark is not None and mark.final:
+                self.grant.is_news()  # who has ended it has told of it
+            elif mark is not None and self.stored is not None:
+                if self.holding.remaining() <= 0:
+                    raise StartOverError  # it may be of somebody who has the lock now
                 self._mark, self._marked = mark, self.stored
                 if not await self._replace(attrs.evolve(mark, final=True)):
                     return False
@@ -127,10 +131,12 @@ class Spending:
     def _forbidden(self, mark: Mark | None) -> str:
         if mark is None or not self.spender.rotates:
             return ""
+        if mark.holder == self.grant.holder:
+            return ""  # a flight of our own, which has ended; who doubted that knew no better
         if mark.final:
             return _ENDED
-        if mark.holder in ("", self.grant.holder):
-            return ""  # nobody waits for an answer, or a flight of our own did, and has ended
+        if not mark.holder:
+            return ""  # nobody waits for an answer any more
         if self.holding.proves_death and mark.epoch == self.holding.epoch:
             return ""  # nobody is about to send it: nobody can hold anything newer
         return "" if self.clock() < mark.since + self.spender.grace else _IN_DOUBT
@@ -147,7 +153,7 @@ class Spending:
         """
         Mark it; return False where somebody else has stored something meanwhile.
 
-        Raises LockLostError where the lock is not ours any more.
+        Raises StartOverError where the lock is not ours any more.
         """
         if not self.spender.rotates:
             return True
@@ -162,13 +168,23 @@ class Spending:
         version = 0 if self.stored is None else self.stored.version
         marked = attrs.evolve(record, mark=mark, version=version + 1)
         expected = None if self.stored is None else version
-        if not await self.holding.mark(expected, marked):
+        if not await self._store_mark(expected, marked):
             if self.holding.remaining() <= 0:
-                raise LockLostError
+                raise StartOverError
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
             return False
         self._note(mark, marked)
         return True
+
+    async def _store_mark(self, expected: int | None, marked: Record) -> bool:
+        try:
+            return await self.holding.mark(expected, marked)
+        except Exception:
+            # It may have failed after it had stored it: then it is there, and has to go on.
+            found = await self.grant.store.load(self.grant.key)
+            if found is None or found != marked:
+                raise
+            return True
 
     @property
     def _what_counts(self) -> Record:
@@ -212,9 +228,9 @@ class Spending:
             finally:
                 del failure  # it holds this frame
             await self.retries.sleep(pause)
-            if self._mark is None and not await self._mark_again():
+            if not await self._mark_again():
                 self.deadline.resume(self._until)
-                raise LockLostError
+                raise StartOverError
 
     async def _request(
         self, request: Callable[[], Awaitable[Mapping[str, Any]]], sending: Sending
@@ -226,14 +242,14 @@ class Spending:
         if self._until is not None and self.holding.remaining() < self._until - loop.time():
             # Somebody else may have the lock before the answer is there.
             sending.left = False
-            raise LockLostError
+            raise StartOverError
         before = SENDING.set(sending)
-        timeout = asyncio.timeout_at(self._until)
+        patience = Patience(self._until)
         try:
-            async with timeout:
+            async with patience:
                 return await request()
         except TimeoutError:
-            if not timeout.expired():
+            if not patience.expired:
                 raise
         finally:
             SENDING.reset(before)
@@ -246,13 +262,13 @@ class Spending:
             # The failure is what counts: a mark of our own keeps us from nothing.
             with suppress(Exception):
                 if isinstance(failure, ReauthorizationRequired):
-                    await self._change(final=True)
+                    await self._change(final=True, holder="")
                 else:
                     await self._unmark()
             again = self.retries.is_unspent(failure) or self.retries.is_transient(failure)
             pause = pauses.next(failure, self._until) if again else None
         elif self._mark is not None and self._mark.lost:
-            await self._change(final=True)
+            await self._change(final=True, holder="")
             if self.spender.needs_user:
                 raise self.spender.ask_for_login(why=_NO_ANSWER)
             return None
@@ -290,11 +306,15 @@ class Spending:
     # Changing the mark.
 
     async def _mark_again(self) -> bool:
-        """Mark it once more, after an answer that said that it was not used."""
-        found = self._marked
+        """Mark it once more, where an answer has said that it was not used."""
+        found, mark = self._marked, self._mark
+        if mark is not None and mark.holder == self.grant.holder:
+            return True
         if found is None:
             return False
-        mark = Mark.of(self.token, self.grant.holder, self.clock(), self.holding.epoch)
+        if mark is None:
+            mark = Mark.of(self.token, self.grant.holder, self.clock(), self.holding.epoch)
+        mark = attrs.evolve(mark, holder=self.grant.holder)
         marked = attrs.evolve(found, mark=mark, version=found.version + 1)
         if not await self.holding.mark(None if self._is_gone else found.version, marked):
             return False
@@ -305,25 +325,27 @@ class Spending:
     async def _change(
         self, *, lost: bool | None = None, final: bool = False, holder: str | None = None
     ) -> None:
-        """Change the mark, unless somebody else has stored something: then it has gone."""
+        """Change the mark; StartOverError where somebody else has stored something meanwhile."""
         mark = self._mark
         if mark is None:
             return
-        await self._replace(
-            attrs.evolve(
-                mark,
-                lost=mark.lost if lost is None else lost,
-                final=final,
-                holder=mark.holder if holder is None else holder,
-            )
+        changed = attrs.evolve(
+            mark,
+            lost=mark.lost if lost is None else lost,
+            final=final,
+            holder=mark.holder if holder is None else holder,
         )
+        if not await self._replace(changed):
+            raise StartOverError
 
     async def _unmark(self) -> None:
-        """Take the mark off, and what was stored for its sake alone."""
+        """Take the mark off, and what was stored for its sake alone; what got lost stays lost."""
         grant, marked = self.grant, self._marked
-        if marked is None:
+        if marked is None or self._mark is None:
             return
-        if self.stored is not None:
+        if self._mark.lost:
+            await self._change(holder="")
+        elif self.stored is not None:
             await self._replace(None)
         elif await grant.store.load(grant.key) == marked:
             await grant.store.delete(grant.key)

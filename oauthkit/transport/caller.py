@@ -22,6 +22,7 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from oauthkit.errors import OAuthError, UnreachableError
+from oauthkit.tokens.deadlines import Patience
 from oauthkit.tokens.seams import SENDING, Sending
 from oauthkit.transport.seams import Answer, show_content_type
 from oauthkit.transport.sessions import SessionHolder
@@ -60,7 +61,7 @@ class ServerCaller:
         """
         endpoint = str(URL(url, encoded=True).with_query(None).with_user(None))
         try:
-            async with asyncio.timeout(self.deadline):
+            async with Patience(asyncio.get_running_loop().time() + self.deadline):
                 return await self._call(endpoint, method, url, form, headers)
         except (ClientError, OSError) as error:
             failure = self._explain(endpoint, error)

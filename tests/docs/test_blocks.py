@@ -33,6 +33,7 @@ NOT_EXECUTED = {
         "generic",
     ): "a command's output: compared with a real run (test_readme)",
     ("README.md", 'dependencies = ["oauthkit"]'): "lines of acme's pyproject.toml (test_readme)",
+    ("docs/rotation.md", "A: lock"): "a trace of the model: compared with it (tests/model)",
     (
         "docs/stores.md",
         '[project.entry-points."oauthkit.stores"]',

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
+from pathlib import Path
 
 from gates.sources import PACKAGES, imports, modules, parse
 from support import ROOT, fresh
@@ -33,12 +35,25 @@ def names(requirements: list[str]) -> set[str]:
 def third_party(*, testing: bool) -> set[str]:
     """Return the modules of others that the package imports, in the rooms for tests or outside."""
     found = {
-        found.target.partition(".")[0]
+        found.partition(".")[0]
         for name, path in modules().items()
         if testing is name.startswith(TESTING)
-        for found in imports(parse(path))
+        for found in [each.target for each in imports(parse(path))] + loaded_by_name(path)
     }
     return found - set(sys.stdlib_module_names) - set(PACKAGES)
+
+
+def loaded_by_name(path: Path) -> list[str]:
+    """Return what a module loads by ``import_module("…")``: a driver that has no types."""
+    return [
+        call.args[0].value
+        for call in ast.walk(parse(path))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "import_module"
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    ]
 
 
 def test_what_is_imported_is_what_is_declared() -> None:

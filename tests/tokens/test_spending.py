@@ -285,7 +285,7 @@ def test_a_hook_that_fails() -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_mark_that_cannot_be_set(late: bool) -> None:
-    """Nothing is sent; the next flight sets it."""
+    """Nothing is sent; the next flight sets it. If it is there after all, this one goes on."""
 
     async def main() -> None:
         exchange, store = opened(), TestStore(marks_too=True)
@@ -293,9 +293,10 @@ def test_a_mark_that_cannot_be_set(late: bool) -> None:
         await filled(store.inner)
         (store.late_refusals if late else store.refusals).append(OSError("disk"))
         asked = source(exchange, store)
-        with pytest.raises(OSError, match="disk"):
-            await asked.token()
-        assert [] == exchange.spent
+        if not late:
+            with pytest.raises(OSError, match="disk"):
+                await asked.token()
+            assert [] == exchange.spent
         assert "t1" == (await asked.token())["access_token"]
         assert ["r0"] == exchange.spent
 
