@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from oauthkit import (
     DeclarationError,
     Mark,
     MemoryStore,
+    OAuth2Provider,
     OAuthError,
     ReauthorizationRequired,
     UnreachableError,
@@ -67,7 +67,10 @@ def play(
 
     async def go() -> None:
         async with server.session() as session:
-            make = partial(connect, session=session, clock=clock)
+
+            def make(provider: OAuth2Provider, creds: Any, **options: Any) -> AsyncOAuth2Client:
+                return connect(provider, creds, session=session, clock=clock, **options)
+
             await main(make)
 
     run(go())

@@ -65,10 +65,12 @@ def test_not_before() -> None:
         exchange = Exchange()
         asked = await aged(exchange, 360.25)
         assert "t1" == (await asked.token())["access_token"]
-        assert not asked.grant.flights.shared
+        await turns()
+        assert [None] == exchange.spent
         exchange.clock.now += 0.25
         assert "t1" == (await asked.token())["access_token"]
-        assert asked.grant.flights.shared
+        await turns()
+        assert [None, "r1"] == exchange.spent
         exchange.gate.set()
         await asked.grant.settle()
 
