@@ -48,7 +48,7 @@ def test_stored_at_once() -> None:
                 client = connect(LOGIN, server.creds, session=session, store=store)
                 client.token = login
                 assert login["access_token"] == dict(client.token or {})["access_token"]
-                await client.close()
+                await turns(20)
                 assert login["refresh_token"] == await kept(client, store)
 
         run(main())
@@ -159,7 +159,7 @@ def test_oauth1(kind: str) -> None:
         more = {"request": "oauth_callback_confirmed", "callback": "oauth_verifier"}
         client.token = {**token, more[kind]: "true"} if kind in more else token
         assert "a" == dict(client.token or {})["oauth_token"]
-        await client.close()
+        await turns(20)
         stored = [key async for key in store.iterate()]
         assert (1 if kind == "access" else 0) == len(stored)
 
