@@ -19,9 +19,20 @@ from oauthkit import GrantKey, Record, Token, TokenStore
 if TYPE_CHECKING:
     from oauthkit.testing.store_suite import StoreSuite
 
-__all__ = ["KEY", "Child", "add_one", "children", "main", "number_in", "record_of"]
+__all__ = ["ALIKE", "KEY", "Child", "add_one", "children", "main", "number_in", "record_of"]
 
 KEY = GrantKey(issuer="https://as.example", client_id="id", account="shared")
+# Keys that a careless store mixes up: parts that run into each other, case, forms of one letter,
+# what separates names and quotes text elsewhere.
+ALIKE = [
+    *[("a", "b", "c"), ("a", "bc", ""), ("ab", "", "c"), ("abc", "", ""), ("", "", "")],
+    *[("a:b", "c", ""), ("a", "b:c", ""), ("a", "b", ":c"), ("a/b", "c", ""), ("a", "b/c", "")],
+    *[("i", "c", "x"), ("i", "c", "X"), ("i", "c", "x "), ("i", "c", " x"), ("I", "c", "x")],
+    *[("i", "c", "\u00e9"), ("i", "c", "e\u0301"), ("i", "c", "%C3%A9"), ("i", "c", "\x00")],
+    *[("i", "c", "'"), ("i", "c", "''"), ("i", "c", '"'), ("i", "c", "\\"), ("i", "c", "%")],
+    *[("i", "c", "*"), ("i", "c", "?"), ("i", "c", "_"), ("i", "c", "../x"), ("i", "c", "\n")],
+    *[("i", "c", "y" * 1000), ("i", "c", "y" * 1001), ("i", "c", "\U0001f600")],
+]
 # Seconds that a child may take, whatever it does.
 _LIMIT = 60.0
 _START = "from oauthkit.testing.store_processes import main; main()"

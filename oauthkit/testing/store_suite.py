@@ -11,22 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from oauthkit import GrantKey, Mark, Record, Token, TokenStore
-from oauthkit.testing.store_processes import KEY, children, number_in, record_of
+from oauthkit.testing.store_held import look_at_held
+from oauthkit.testing.store_processes import ALIKE, KEY, children, number_in, record_of
 
 __all__ = ["StoreSuite"]
 
 OTHER = GrantKey(issuer="https://as.example", client_id="id", account="other")
-# Keys that a careless store mixes up: parts that run into each other, case, forms of one letter,
-# what separates names and quotes text elsewhere.
-_ALIKE = [
-    *[("a", "b", "c"), ("a", "bc", ""), ("ab", "", "c"), ("abc", "", ""), ("", "", "")],
-    *[("a:b", "c", ""), ("a", "b:c", ""), ("a", "b", ":c"), ("a/b", "c", ""), ("a", "b/c", "")],
-    *[("i", "c", "x"), ("i", "c", "X"), ("i", "c", "x "), ("i", "c", " x"), ("I", "c", "x")],
-    *[("i", "c", "\u00e9"), ("i", "c", "e\u0301"), ("i", "c", "%C3%A9"), ("i", "c", "\x00")],
-    *[("i", "c", "'"), ("i", "c", "''"), ("i", "c", '"'), ("i", "c", "\\"), ("i", "c", "%")],
-    *[("i", "c", "*"), ("i", "c", "?"), ("i", "c", "_"), ("i", "c", "../x"), ("i", "c", "\n")],
-    *[("i", "c", "y" * 1000), ("i", "c", "y" * 1001), ("i", "c", "\U0001f600")],
-]
 # Turns of the loop after which somebody who does not have to wait would have come.
 _TURNS = 50
 _PROCESSES, _TIMES = 4, 25
@@ -165,7 +155,7 @@ class StoreSuite:
 
     def test_keys_are_apart(self, tmp_path: Path) -> None:
         """Keys that look alike have a record each."""
-        keys = [GrantKey(issuer=i, client_id=c, account=a) for i, c, a in _ALIKE]
+        keys = [GrantKey(issuer=i, client_id=c, account=a) for i, c, a in ALIKE]
 
         async def main(store: TokenStore) -> None:
             for number, key in enumerate(keys):
@@ -305,6 +295,10 @@ class StoreSuite:
                         pass
 
         self._try(main, tmp_path)
+
+    def test_what_a_lock_tells(self, tmp_path: Path) -> None:
+        """Of a lock that gives a `Held`: what is stored, marked and finished under it."""
+        self._try(look_at_held, tmp_path)
 
     # Processes
 

@@ -74,8 +74,8 @@ class Turns:
     """
     Take turns with one grant: in this process by a lock of asyncio's, then by the store's.
 
-    Where the store's lock proves its holder's death, it is kept for as long as *keeps* says so,
-    beyond a turn: who got it next would take what is stored for the latest there is.
+    The store's lock is kept for as long as *keeps* says so, beyond a turn, and as it is ours: who
+    got it next would take what is stored for the latest there is, or ask for a login.
     """
 
     store: TokenStore
@@ -98,7 +98,7 @@ class Turns:
             try:
                 yield holding
             finally:
-                if self.keeps() and holding.proves_death and holding.remaining() > 0:
+                if self.keeps() and holding.remaining() > 0:
                     holding.again()
                     self._kept = stack, holding
                 else:

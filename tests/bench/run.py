@@ -13,7 +13,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from bench import oauth2, signing, startup, whole
+from bench import oauth2, signing, startup, stores, whole
 from bench.figures import show
 from bench.timing import Effort
 
@@ -21,6 +21,7 @@ SECTIONS = {
     "signing": ("Signing", signing.measure),
     "request": ("CPU added to a whole request", whole.measure),
     "oauth2": ("OAuth 2 and service accounts", oauth2.measure),
+    "stores": ("Stores", stores.measure),
     "startup": ("Starting", startup.measure),
 }
 

@@ -10,7 +10,7 @@ import attrs
 
 from crash.fleet import Hand
 
-__all__ = ["BACKINGS", "Backing", "sqlite"]
+__all__ = ["BACKINGS", "Backing", "postgres", "redis", "sqlite"]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -19,7 +19,8 @@ class Backing:
     A store that processes share under *url*.
 
     *gone* takes it away, from the processes that are given at least, and *back* gives it back.
-    *expire* ends all leases at once; None where locks are no leases.
+    *expire* ends all leases at once; None where locks are no leases. *serves_all*: it goes away for
+    all processes.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Backing:
     gone: Callable[[Sequence[Hand]], None]
     back: Callable[[Sequence[Hand]], None]
     expire: Callable[[], None] | None = None
+    serves_all: bool = False
 
 
 @contextmanager
@@ -47,4 +49,47 @@ def sqlite(folder: Path) -> Generator[Backing]:
     )
 
 
-BACKINGS = {"SQLite": sqlite}
+@contextmanager
+def redis(_: Path) -> Generator[Backing]:
+    """
+    Run a Redis server; it goes away by SIGKILL, and comes back with what it has written.
+
+    That is everything, and the locks, too: a lease outlives its server.
+    """
+    from stores.redis.server import running
+
+    with running(durable=True) as server:
+
+        def expire() -> None:
+            with server.ask() as client:
+                for name in list(client.scan_iter("oauthkit:lock:*")):
+                    client.delete(name)
+
+        yield Backing(
+            name="Redis",
+            url=server.url,
+            proves_death=False,
+            gone=lambda _: server.stop(),
+            back=lambda _: server.start(),
+            expire=expire,
+            serves_all=True,
+        )
+
+
+@contextmanager
+def postgres(_: Path) -> Generator[Backing]:
+    """Run a PostgreSQL server; when it comes back, its locks are those of another life."""
+    from stores.postgres.server import running
+
+    with running() as server:
+        yield Backing(
+            name="PostgreSQL",
+            url=server.url(),
+            proves_death=True,
+            gone=lambda _: server.stop(),
+            back=lambda _: server.start(),
+            serves_all=True,
+        )
+
+
+BACKINGS = {"SQLite": sqlite, "Redis": redis, "PostgreSQL": postgres}

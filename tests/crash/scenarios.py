@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
 
+from crash.fleet import Hand
 from crash.gate import Fault
 from crash.stage import Outcome, Stage
 
-__all__ = ["POINTS", "SCENARIOS", "Scenario"]
+__all__ = ["LEASE", "POINTS", "SCENARIOS", "WAITING", "Scenario"]
 
 POINTS = ("before-mark", "before-send", "after-rotation", "after-store")
 # The answer is on its way, and the process waits for it; the others stand in its code.
 WAITING = "after-rotation, answer waiting"
+LEASE = "SIGSTOP, the lease runs out, and others come"
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +27,8 @@ class Scenario:
     *requests* are the most token requests that it may cost. *may_lose*: the holder died, or the
     answer was lost, between the server's rotation and the store. *may_doubt*: the holder was killed
     between mark and answer, so that a lease cannot tell whether he still lives.
-    *leases*: only where locks are leases.
+    *leases*: only where locks are leases. *replaces*: only where they prove death, since nobody
+    goes on otherwise.
     """
 
     step: str
@@ -35,6 +38,7 @@ class Scenario:
     may_lose: bool = False
     may_doubt: bool = False
     leases: bool = False
+    replaces: bool = False
 
     @property
     def name(self) -> str:
@@ -76,6 +80,7 @@ def _kill_at(point: str, stage: Stage) -> None:
     others = stage.others
     stage.queue(others)
     stage.kill(victim)
+    stage.lapse()
     stage.hear(others)
 
 
@@ -86,9 +91,11 @@ def _kill_two_at(point: str, stage: Stage) -> None:
     second.tell("arm", point=point)
     stage.queue([second])
     stage.kill(victim)
+    stage.lapse()
     second.hear("at", point=point)
     stage.queue(others)
     stage.kill(second)
+    stage.lapse()
     stage.hear(others)
 
 
@@ -97,6 +104,7 @@ def _kill_waiting(stage: Stage) -> None:
     others = stage.others
     stage.queue(others)
     stage.kill(victim)
+    stage.lapse()
     stage.hear(others)
 
 
@@ -156,11 +164,10 @@ def _wake_up(stage: Stage) -> None:
 def _give_up(stage: Stage) -> None:
     """Have the others wait for the lock until their deadlines are over; and the leases with them."""
     stage.queue(stage.others)
-    if stage.backing.expire is not None:
-        stage.backing.expire()
     for hand in stage.others:
         hand.tell("jump")
     stage.hear(stage.others)
+    stage.lapse()
 
 
 # Answers.
@@ -199,13 +206,12 @@ def _store_gone_at_first(stage: Stage) -> None:
 
 def _store_gone_at(point: str, stage: Stage) -> None:
     """Take the store away from one who stands at *point*, and give it back when he has failed."""
-    victim = stage.bring_to(point)
-    others = stage.others
-    stage.queue(others)
-    stage.backing.gone([victim])
-    victim.tell("go")
-    stage.hear([victim])
+    victim, others = _fail(point, stage)
     stage.backing.back([victim])
+    if point == "before-mark":
+        stage.lapse()  # he could not free what he had no use for
+    if stage.backing.serves_all:
+        stage.call(others)
     stage.tempt()
     stage.call([victim])
     stage.hear(stage.fleet.hands)
@@ -213,47 +219,70 @@ def _store_gone_at(point: str, stage: Stage) -> None:
 
 def _store_gone_then_killed(stage: Stage) -> None:
     """The same, but he dies before he can store what he has."""
-    victim = stage.bring_to("after-rotation")
+    victim, others = _fail("after-rotation", stage)
+    stage.kill(victim)
+    stage.backing.back([])
+    stage.lapse()
+    if stage.backing.serves_all:
+        stage.call(others)
+    stage.hear(others)
+
+
+def _fail(point: str, stage: Stage) -> tuple[Hand, Sequence[Hand]]:
+    """Have one fail at *point* for lack of a store, and those who wait, too, if they have none."""
+    victim = stage.bring_to(point)
     others = stage.others
     stage.queue(others)
     stage.backing.gone([victim])
     victim.tell("go")
     stage.hear([victim])
-    stage.kill(victim)
-    stage.backing.back([])
-    stage.hear(others)
+    if stage.backing.serves_all:
+        stage.hear(others)
+    return victim, others
 
 
 # Leases.
 
 
 def _lease_runs_out_at(point: str, stage: Stage) -> None:
-    """Have the lease end while its holder stands at *point*; then he goes on."""
-    assert stage.backing.expire is not None
+    """Have others come when the lease has ended of one who is stopped at *point*; then wake him."""
     victim = stage.bring_to(point)
-    others = stage.others
-    stage.queue(others)
-    stage.backing.expire()
+    victim.stop()
+    _overtake(stage)
+    victim.tell("jump")
     victim.tell("go")
-    stage.hear(stage.fleet.hands)
+    victim.wake()
+    _wake_up(stage)
 
 
 def _lease_runs_out_waiting(stage: Stage) -> None:
-    assert stage.backing.expire is not None
-    _, sent = stage.bring_before_answer()
-    stage.queue(stage.others)
-    stage.backing.expire()
+    victim, sent = stage.bring_before_answer()
+    victim.stop()
+    _overtake(stage)
     stage.release(sent)
-    stage.hear(stage.fleet.hands)
+    victim.wake(late=True)
+    _wake_up(stage)
+
+
+def _overtake(stage: Stage) -> None:
+    stage.queue(stage.others)
+    stage.lapse()
+    stage.hear(stage.others)
 
 
 _KILL = "SIGKILL"
+_KILL_TWO = "SIGKILL, and who replaces it as well"
 _STOP = "SIGSTOP, woken in time"
 _SLEEP = "SIGSTOP, woken after all deadlines"
 
 SCENARIOS = (
     Scenario(step="", fault="nothing happens", play=_nothing),
     Scenario(step="before-mark", fault=_KILL, play=partial(_kill_at, "before-mark")),
+    Scenario(
+        step="before-mark",
+        fault=_KILL_TWO,
+        play=partial(_kill_two_at, "before-mark"),
+    ),
     Scenario(
         step="before-send",
         fault=_KILL,
@@ -262,9 +291,9 @@ SCENARIOS = (
     ),
     Scenario(
         step="before-send",
-        fault="SIGKILL, and who replaces it as well",
+        fault=_KILL_TWO,
         play=partial(_kill_two_at, "before-send"),
-        may_doubt=True,
+        replaces=True,
     ),
     Scenario(step=WAITING, fault=_KILL, play=_kill_waiting, requests=2, may_lose=True),
     Scenario(
@@ -351,11 +380,11 @@ SCENARIOS = (
     *(
         Scenario(
             step=point,
-            fault="the lease runs out",
+            fault=LEASE,
             play=partial(_lease_runs_out_at, point),
             leases=True,
         )
         for point in POINTS
     ),
-    Scenario(step=WAITING, fault="the lease runs out", play=_lease_runs_out_waiting, leases=True),
+    Scenario(step=WAITING, fault=LEASE, play=_lease_runs_out_waiting, leases=True),
 )

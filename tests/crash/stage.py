@@ -171,6 +171,11 @@ class Stage:
         self.fleet.forget(hand)
         hand.kill()
 
+    def lapse(self) -> None:
+        """Have all leases run out, where locks are leases: who waits need not wait in earnest."""
+        if self.backing.expire is not None:
+            self.backing.expire()
+
     # What is counted.
 
     def settle(self) -> Outcome:

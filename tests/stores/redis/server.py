@@ -51,11 +51,16 @@ def _free_port() -> int:
 
 @attrs.define(eq=False)
 class RedisServer:
-    """A server on loopback that keeps nothing; it can be stopped, and started at the same port."""
+    """
+    A server on loopback; it can be stopped, and started at the same port.
+
+    What it held is gone then, unless it is *durable*: then it has written each change to its file.
+    """
 
     folder: Path
     password: str | None = None
     port: int = 0
+    durable: bool = False
     _process: subprocess.Popen[str] | None = attrs.field(default=None, init=False)
 
     @property
@@ -78,7 +83,8 @@ class RedisServer:
 
     def _start_at(self, port: int) -> str:
         command = [_find(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--appendonly", "no", "--dir", str(self.folder)]
+        command += ["--appendonly", "yes" if self.durable else "no", "--appendfsync", "always"]
+        command += ["--dir", str(self.folder)]
         if self.password is not None:
             command += ["--requirepass", self.password]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -94,7 +100,7 @@ class RedisServer:
         return "".join(told)
 
     def stop(self) -> None:
-        """Stop it, if it runs; what it held is gone."""
+        """Stop it by SIGKILL, if it runs."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -110,10 +116,10 @@ class RedisServer:
 
 
 @contextmanager
-def running(password: str | None = None) -> Generator[RedisServer]:
+def running(password: str | None = None, *, durable: bool = False) -> Generator[RedisServer]:
     """Run a server until the block ends; where there is none, fail and say how to get one."""
     with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(Path(folder), password)
+        server = RedisServer(Path(folder), password, durable=durable)
         try:
             server.start()
             yield server

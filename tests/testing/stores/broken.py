@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 
-from oauthkit import GrantKey, MemoryStore, Record, SQLiteStore, Token, TokenStore, open_store
+from oauthkit import (
+    GrantKey,
+    Held,
+    MemoryStore,
+    Record,
+    SQLiteStore,
+    Token,
+    TokenStore,
+    open_store,
+)
 from oauthkit.testing import StoreSuite
 
 
@@ -140,6 +151,39 @@ class Leaking(MemoryStore):
             yield
         finally:
             lock.release()
+
+
+class Boasting(MemoryStore):
+    """Tells who holds its lock of a record that is not there."""
+
+    @asynccontextmanager
+    async def lock(self, key: GrantKey) -> AsyncGenerator[Any]:
+        """Give what overwrites all there is."""
+        async with super().lock(key):
+            told: Held = Told(self, key)
+            yield told
+
+
+@attrs.define
+class Told:
+    """What a lock tells."""
+
+    store: MemoryStore
+    key: GrantKey
+    record: Record | None = None
+    epoch: str = ""
+
+    def remaining(self) -> float:
+        """For good."""
+        return math.inf
+
+    async def mark(self, expected: int | None, record: Record) -> bool:
+        """Store whatever is there."""
+        found = await self.store.load(self.key)
+        version = None if found is None else found.version
+        return await self.store.compare_and_swap(self.key, version, record)
+
+    finish = mark
 
 
 class Overwriting(SQLiteStore):
@@ -277,6 +321,12 @@ class ImmortalSuite(_InAFile):
     """test_processes_that_are_killed_hold_no_lock."""
 
     kind = Immortal
+
+
+class BoastingSuite(_InMemory):
+    """test_what_a_lock_tells."""
+
+    kind = Boasting
 
 
 class WholeSuite(StoreSuite):
