@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 __all__ = ["RETRY_STATUSES", "UNSPENT_STATUSES", "parse_retry_after"]
@@ -23,6 +24,9 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        # A date without a zone is as old as C's asctime(), and means UTC (RFC 9110 §5.6.7).
+        utc = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+        return max(0.0, utc.timestamp() - now)
     except (ValueError, OverflowError):
         return None
