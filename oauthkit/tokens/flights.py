@@ -81,7 +81,7 @@ class Flights(Generic[T]):
         loop = self._enter()
         task = self._shared
         if task is None or not self.shared:
-            task = self._shared = self._launch(start(*arguments))
+            task = self._shared = self.launch(start(*arguments))
         waiting = self._flying[task]
         del task  # what it raises holds this frame, which would hold it
         waiter: asyncio.Future[T] = loop.create_future()
@@ -98,7 +98,7 @@ class Flights(Generic[T]):
         """Start the shared flight, if there is none, and wait for nothing."""
         self._enter()
         if not self.shared:
-            self._shared = self._launch(start(*arguments))
+            self._shared = self.launch(start(*arguments))
 
     async def fly(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* as a flight of its own; cancelling the caller does not end it."""
@@ -108,7 +108,7 @@ class Flights(Generic[T]):
             coroutine.close()
             raise
         # No name for the task: what it raises holds this frame, which would hold the task.
-        return await asyncio.shield(self._launch(coroutine))
+        return await asyncio.shield(self.launch(coroutine))
 
     async def settle(self) -> None:
         """Wait until nothing is in flight; failures are their waiters' business."""
@@ -139,7 +139,8 @@ class Flights(Generic[T]):
                 with suppress(Exception):  # whatever wants the closed loop
                     coroutine.close()
 
-    def _launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def launch(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin a flight of its own, and wait for nothing; not for a loop that is another's."""
         loop = asyncio.get_running_loop()
         # An empty context: who comes first must not lend the others his context variables.
         task = loop.create_task(coroutine, context=Context())

@@ -158,22 +158,21 @@ class Grant(Memory):
             return
         self.unsaved.clear()  # what came of grants before
         since = self.start()
-        self.hold(
-            Unsaved(
-                slot=slot,
-                members=token,
-                since=since,
-                fresh=True,
-                by_hand=True,
-                tell=tell,
-                seconds=seconds,
-            )
+        login = Unsaved(
+            slot=slot,
+            members=token,
+            since=since,
+            fresh=True,
+            by_hand=True,
+            tell=tell,
+            seconds=seconds,
         )
+        self.hold(login)
         # Where no loop runs, or another one, it is stored when it is first used.
         with suppress(RuntimeError):
             asyncio.get_running_loop()
             if self.flights.shared:  # it may have looked already, and nobody may ask again
-                self._later.begin(self.flush, self.unsaved)
+                _ = self.flights.launch(self._store_login(login))
             else:
                 self.flights.begin(self._flush)
                 self.flying = slot
@@ -314,7 +313,11 @@ class Grant(Memory):
             seconds=seconds,
         )
         self.hold(news)
+        return await self._store_login(news)
+
+    async def _store_login(self, news: Unsaved) -> Landing:
         self._logins.append(news)
+        seconds = news.seconds
         what = f"{_NOT_STORED}: the token store did not answer"
         try:
             async with Deadline(seconds, type(self.store).__name__, what) as deadline:
@@ -331,13 +334,16 @@ class Grant(Memory):
         except BaseException as error:
             if _NOT_STORED not in getattr(error, "__notes__", ()):
                 error.add_note(_NOT_STORED)
-            with _GUARD:
-                _UNSAVED.add(self)
-            # What is configured wrong stays so; and a loop may be closed in the middle of it.
-            if not isinstance(error, ConfigurationError):
-                with suppress(RuntimeError):
-                    self._later.begin(self.flush, self.unsaved)
+            self._try_later(error)
             raise
+
+    def _try_later(self, error: BaseException) -> None:
+        with _GUARD:
+            _UNSAVED.add(self)
+        # What is configured wrong stays so; and a loop may be closed in the middle of it.
+        if not isinstance(error, ConfigurationError):
+            with suppress(RuntimeError):
+                self._later.begin(self.flush, self.unsaved)
 
     async def flush(self) -> None:
         """Store what is not stored yet; raises what the store raises."""
@@ -348,8 +354,12 @@ class Grant(Memory):
         seconds = max((news.seconds for news in self.unsaved), default=None)
         landing = None
         if seconds is not None:
-            async with self.deadline(seconds) as deadline, self.locked():
-                landing = await self.save_late(deadline)
+            try:
+                async with self.deadline(seconds) as deadline, self.locked():
+                    landing = await self.save_late(deadline)
+            except BaseException as error:
+                self._try_later(error)
+                raise
         # Of no generation: who waited for it looks again, whether it is good.
         return Landing(-1, PLAIN, Token(), None if landing is None else landing.telling)
 

@@ -252,6 +252,8 @@ class Spending:
             try:
                 # Outside of the handler: what is raised next has nothing to do with it.
                 pause = await self._after(failure, sending, pauses)
+                if isinstance(failure, StartOverError):
+                    self.deadline.resume(self._until)
                 if pause is None:
                     raise failure
             finally:
@@ -272,7 +274,8 @@ class Spending:
         if self._until is None:
             self._until = self.deadline.suspend()
         loop = asyncio.get_running_loop()
-        if self._until is not None and self.holding.remaining() < self._until - loop.time():
+        left = 0.0 if self._until is None else max(0.0, self._until - loop.time())
+        if self.holding.remaining() <= left:
             # Somebody else may have the lock before the answer is there.
             sending.left = False
             raise StartOverError

@@ -169,7 +169,6 @@ def test_oauth1(kind: str) -> None:
 # -- what may get in between -----------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="a lock that fails is not tried again")
 def test_a_lock_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the whole store is away for a moment, it is stored later, without a request."""
     monkeypatch.setattr(saving, "_FIRST_PAUSE", 0.0)
@@ -187,7 +186,6 @@ def test_a_lock_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     run(main())
 
 
-@pytest.mark.xfail(strict=True, reason="nobody stores what is set during a flight")
 def test_during_a_flight() -> None:
     """It is stored when that has ended; nobody keeps the lock, and waits for a request."""
 
