@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -57,8 +56,7 @@ class Telemetry:
 def find_telemetry() -> Telemetry | None:
     """Return the instruments of the program's providers; None where there is no OpenTelemetry."""
     try:
-        metrics: Any = import_module("opentelemetry.metrics")
-        trace: Any = import_module("opentelemetry.trace")
+        from opentelemetry import metrics, trace
     except ImportError:
         return None
     try:
