@@ -10,11 +10,13 @@ from contextvars import ContextVar
 
 import pytest
 
-from oauthkit import GrantKey, OAuthError, TokenEvent
+from oauthkit import GrantKey, MemoryStore, OAuthError, TokenEvent, UnreachableError
 from oauthkit.tokens import events
 from oauthkit.tokens.events import EventKind, OnToken, Sight
+from oauthkit.tokens.retries import Retries
 from support import run
-from tokens.grants import turns
+from tokens.grants import KEY as STORED
+from tokens.grants import Exchange, at_once, record, source, turns
 
 pytestmark = pytest.mark.proves(
     "Tokens and stores",
@@ -273,6 +275,28 @@ def test_a_request_that_fails(failure: BaseException, name: str) -> None:
 
     run(main())
     assert [("requested", name)] == told
+
+
+def test_a_deadline() -> None:
+    """A request that gets no answer in time has failed, and so has its flight."""
+    told: list[tuple[str, str | None]] = []
+
+    async def note(event: TokenEvent) -> None:
+        told.append((event.kind, event.error))
+
+    async def main() -> None:
+        store, looked = MemoryStore(), sight(note)
+        over = {"access_token": "t0", "expires_at": 0}
+        await store.compare_and_swap(STORED, None, record(over, "r0"))
+        asked = source(
+            Exchange(), store, sight=looked, deadline=0.01, retries=Retries(count=0, sleep=at_once)
+        )
+        with pytest.raises(UnreachableError):
+            await asked.token()
+        await looked.settle()
+
+    run(main())
+    assert [("requested", "CancelledError"), ("failed", "UnreachableError")] == told
 
 
 LEVELS: list[tuple[EventKind, int]] = [

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from support import fresh
+from tokens.metering import FOLDER
 
-pytestmark = pytest.mark.proves(
-    "Tokens and stores",
-    "metrics and spans of token requests",
-    rfc=None,
-    judge="OpenTelemetry SDK",
+judged = pytest.mark.proves(
+    "Tokens and stores", "metrics and spans of token requests", rfc=None, judge="opentelemetry-sdk"
+)
+ours = pytest.mark.proves(
+    "Tokens and stores", "OpenTelemetry is not needed", rfc=None, judge="none but ours"
 )
 
-# Providers are a process's: each test has one of its own. %s comes before the client is used.
+# Providers are a process's: each test has one of its own.
 SCENE = """
 import asyncio, json, sys
 {before}
@@ -68,53 +69,24 @@ assert [200] * 10 + ["invalid_scope"] + ["invalid_grant"] * 3 == statuses, statu
 """
 
 SET_UP = """
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-reader, exporter = InMemoryMetricReader(), InMemorySpanExporter()
+sys.path.append({folder!r})
+from tokens.metering import Meters
+meters = Meters()
 """
-SWITCH_ON = """
-            metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
-            tracers = TracerProvider()
-            tracers.add_span_processor(SimpleSpanProcessor(exporter))
-            trace.set_tracer_provider(tracers)
-"""
-SHOW = """
-found = {"counts": {}, "durations": [], "spans": [], "units": {}}
-for resource in reader.get_metrics_data().resource_metrics:
-    for scope in resource.scope_metrics:
-        assert "oauthkit" == scope.scope.name
-        for metric in scope.metrics:
-            found["units"][metric.name] = metric.unit
-            for point in metric.data.data_points:
-                attributes = dict(point.attributes)
-                if hasattr(point, "value"):
-                    found["counts"].setdefault(metric.name, []).append([attributes, point.value])
-                else:
-                    found["durations"].append([attributes, point.count, point.sum > 0])
-for span in exporter.get_finished_spans():
-    found["spans"].append(
-        [span.name, dict(span.attributes), span.status.status_code.name, len(span.events)]
-    )
-everything = json.dumps(found) + "".join(s.to_json() for s in exporter.get_finished_spans())
-everything += reader_text if (reader_text := str(reader.get_metrics_data())) else ""
-assert [] == [secret for secret in secrets if secret in everything]
-print(json.dumps(found))
-"""
+SHOW = "print(json.dumps(meters.found(secrets)))"
 
 OURS = {"oauthkit.provider": "AsyncOAuth2Client"}
 
 
+@judged
 @pytest.mark.parametrize("when", ["before", "late"])
 def test_metrics_and_spans(when: str) -> None:
     """Counters, a histogram and spans; providers may be set up after a client was made."""
-    first = SWITCH_ON if when == "before" else f"made(server, session)._the_sight{SWITCH_ON}"
-    found: dict[str, Any] = json.loads(
-        fresh(SCENE.format(before=SET_UP, first=first.strip(), after=SHOW))
+    made = "" if when == "before" else "made(server, session)._the_sight; "
+    scene = SCENE.format(
+        before=SET_UP.format(folder=str(FOLDER)), first=f"{made}meters.switch_on()", after=SHOW
     )
+    found: dict[str, Any] = json.loads(fresh(scene))
 
     def sorted_by_error(points: list[Any]) -> list[Any]:
         return sorted(points, key=lambda point: point[0].get("error.type", ""))
@@ -142,23 +114,25 @@ def test_metrics_and_spans(when: str) -> None:
     ] == found["spans"]
 
 
+@ours
 def test_without_providers() -> None:
     """The API alone does nothing, and costs nobody anything."""
     after = "import opentelemetry.metrics\nassert 'opentelemetry.sdk' not in sys.modules"
     fresh(SCENE.format(before="", first="pass", after=after))
 
 
+@ours
 def test_without_opentelemetry() -> None:
     """Where it is not installed all works; so it does where a part of it is missing."""
     for missing in ("opentelemetry", "opentelemetry.metrics"):
         before = f"sys.modules[{missing!r}] = None"
         after = (
-            "from oauthkit.tokens.telemetry import find_telemetry\n"
-            "assert find_telemetry() is None"
+            "from oauthkit.tokens.telemetry import find_telemetry\nassert find_telemetry() is None"
         )
         fresh(SCENE.format(before=before, first="pass", after=after))
 
 
+@ours
 def test_not_before_it_is_needed() -> None:
     """Neither the import nor `connect()` loads it: the first token that is told of does."""
     fresh(
