@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -337,9 +338,12 @@ def test_logged(kind: EventKind, level: int, caplog: pytest.LogCaptureFixture) -
 def test_nobody_looks(kind: EventKind, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a hook, a meter or a log that wants it, no event is made."""
     made: list[object] = []
-    monkeypatch.setattr(events, "TokenEvent", lambda **members: made.append(members))
-    monkeypatch.setattr(events, "_log", lambda level, event: None)
-    monkeypatch.setattr(events, "attrs", None)
+
+    def make(**members: Any) -> TokenEvent:
+        made.append(event := TokenEvent(**members))
+        return event
+
+    monkeypatch.setattr(events, "TokenEvent", make)
     log = logging.getLogger("oauthkit.tokens")
     before = log.level
     try:
