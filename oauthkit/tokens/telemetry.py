@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
@@ -55,6 +54,8 @@ class Telemetry:
 @cache
 def find_telemetry() -> Telemetry | None:
     """Return the instruments of the program's providers; None where there is no OpenTelemetry."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         from opentelemetry import metrics, trace
     except ImportError:
