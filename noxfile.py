@@ -43,8 +43,15 @@ PROOFS = {name: ROOT / "build" / "proofs" / f"{name}.json" for name in ("tests",
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 
-# Beside the lower bounds of our own: aiohttp 3.12 wants it below 7.
-WITH_LOWEST = ("multidict==6.7.0",)
+# Beside the lower bounds of our own: aiohttp 3.12 wants multidict below 7; an SDK of OpenTelemetry
+# wants the API of its own release, which needed the last two then.
+WITH_LOWEST = (
+    "multidict==6.7.0",
+    "opentelemetry-sdk==1.20.0",
+    "opentelemetry-semantic-conventions==0.41b0",
+    "deprecated==1.3.1",
+    "wrapt==2.5.2",
+)
 
 # The stores that need a server, by the extra that each is named after, and their modules: they are
 # tested, and their coverage is measured, by `stores` alone.
@@ -127,7 +134,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest version of each dependency that pyproject.toml admits."""
-    bounds = [*lower_bounds(), *lower_bounds("keyring")]
+    bounds = [*lower_bounds(), *lower_bounds("keyring"), *lower_bounds("otel")]
     pins = {Requirement(bound).name: bound for bound in (*bounds, *WITH_LOWEST)}
     for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import ClientSession
@@ -19,7 +18,7 @@ from oauthkit.protocol import grants
 from oauthkit.protocol.jose import ALGORITHMS, Algorithm
 from oauthkit.protocol.token import Token, oauth2_token
 from oauthkit.tokens.events import OnToken
-from oauthkit.tokens.grants import Slot
+from oauthkit.tokens.grants import Landing, Slot
 from oauthkit.tokens.seams import TokenSource
 from oauthkit.tokens.sources import StoredSource
 from oauthkit.tokens.stores import GrantKey, TokenStore
@@ -271,13 +270,20 @@ class AsyncAssertionClient(Client):
         """
         exchange, grant, slot = self._exchange(), self._the_grant, self._slot()
         since, deadline, retries = grant.start(), self._token_timeout, self._retries()
+        sight = self._the_sight
         self._sessions.get()
 
-        async def fetch_and_keep() -> tuple[Slot, Token]:
-            members = await retries.run(partial(exchange, None))
-            return slot, await grant.keep(slot, members, since=since, deadline=deadline)
+        async def fetch() -> Mapping[str, Any]:
+            with sight.request():
+                return await exchange(None)
 
-        return await grant.complete(fetch_and_keep)
+        async def fetch_and_keep() -> Landing:
+            members = await retries.run(fetch)
+            token = await grant.keep(slot, members, since=since, deadline=deadline)
+            sight.tell("refreshed")
+            return Landing(grant.generation, slot, token)
+
+        return await grant.land(sight.attempt(fetch_and_keep))
 
     async def fetch_token(self) -> Token:
         """Return the token in memory or in the store, or fetch one; as the requests do."""

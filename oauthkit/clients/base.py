@@ -224,7 +224,10 @@ class Client:
 
     @token.setter
     def token(self, members: Mapping[str, Any] | None) -> None:
-        token = None if members is None else self._read_token(members)
+        self._take(None if members is None else self._read_token(members))
+
+    def _take(self, token: Token | None) -> None:
+        """Take what is put into memory by hand: a login."""
         tell = partial(self._the_sight.tell, "login")
         self._the_grant.assign(token, self._slot(), self._token_timeout, tell)
 

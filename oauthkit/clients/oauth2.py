@@ -178,18 +178,22 @@ class AsyncOAuth2Client(OAuth2Wiring):
         flow, grant, slot = self._flow(), self._the_grant, self._slot()
         since, seconds = grant.start(), self._token_timeout
         notify = notifier(self._update_token, older=self._updater_style)
-        tell = partial(self._the_sight.tell, "login")
+        sight = self._the_sight
         self._sessions.get()  # raises LoopError here rather than in the flight
 
+        async def fetch() -> Mapping[str, Any]:
+            with sight.request():
+                return await flow.fetch(target, {**body, **form}, headers=headers)
+
         async def fly() -> Landing:
-            fetch = partial(flow.fetch, target, {**body, **form}, headers=headers)
             # A code is good once (RFC 6749 §4.1.2), whatever came of the first request.
             once = kind == "authorization_code"
             members = await (fetch() if once else self._retries().run(fetch))
             self._adopt(target)
+            tell = partial(sight.tell, "login")
             return await grant.save_login(slot, members, since, seconds, notify, tell)
 
-        return await grant.land(fly())
+        return await grant.land(sight.attempt(fly))
 
     def token_from_fragment(self, authorization_response: str) -> Token:
         """
@@ -208,7 +212,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
         # Its rules are those of a query: state, iss, nothing twice, a refusal.
         self._pending.finish(f"https://callback.invalid/?{fragment}&code=none", None, None)
         token = self._read_token(parse_token_members(values, now=self._clock()))
-        self._the_grant.assign(token, self._slot())
+        self._take(token)
         return token
 
     async def refresh_token(
@@ -300,7 +304,7 @@ class AsyncOAuth2Client(OAuth2Wiring):
             grant.hold(news)
             return await grant.save(news, deadline, holding)
 
-        return await grant.land(grant.fly(renew, self._token_timeout))
+        return await grant.land(sight.attempt(partial(grant.fly, renew, self._token_timeout)))
 
     async def revoke_token(
         self,

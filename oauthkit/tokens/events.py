@@ -6,14 +6,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
-from contextvars import Context
+from contextlib import contextmanager, suppress
+from contextvars import Context, ContextVar
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
-from oauthkit.errors import OAuthError
+from oauthkit.errors import OAuthError, ReauthorizationRequired
+from oauthkit.tokens.news import Landing
 from oauthkit.tokens.stores import GrantKey
 from oauthkit.tokens.telemetry import Telemetry, find_telemetry
 
@@ -32,6 +33,10 @@ _LEVELS = {
     "failed": logging.WARNING,
     "reauthorization_required": logging.WARNING,
 }
+# The event loop keeps tasks weakly: a hook is told even when its client has gone.
+_IN_PROGRESS: set[asyncio.Task[None]] = set()
+# Marks what a hook does while it is told, in the tasks too that it makes.
+_INSIDE: ContextVar[object] = ContextVar("_INSIDE", default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -66,8 +71,8 @@ class Sight:
     """
     Tells of one client's tokens: *hook*, the log ``oauthkit.tokens``, and OpenTelemetry.
 
-    The hook is awaited for one event after the other, in a task of its own. What it raises is
-    logged, and nobody else's business.
+    The hook is awaited for one event after the other, in a task of its own and an empty context.
+    What it raises is logged, and nobody else's business. It may use its client, or close it.
     """
 
     provider: str
@@ -77,9 +82,10 @@ class Sight:
     _telemetry: Telemetry | None = attrs.field(factory=find_telemetry, init=False, repr=False)
     _waiting: deque[TokenEvent] = attrs.field(factory=deque[TokenEvent], init=False, repr=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False, repr=False)
+    _mark: object | None = attrs.field(default=None, init=False, repr=False)
 
     def tell(
-        self, kind: EventKind, *, seconds: float | None = None, error: Exception | None = None
+        self, kind: EventKind, *, seconds: float | None = None, error: BaseException | None = None
     ) -> None:
         """Tell of something; waits for nothing, and raises nothing."""
         level = _LEVELS.get(kind, logging.DEBUG)
@@ -95,52 +101,96 @@ class Sight:
             seconds=seconds,
             error=None if error is None else _name(error),
         )
-        _log(level, event)
-        if self._telemetry is not None:
-            self._telemetry.count(kind, self.provider, event.error, seconds)
+        # A token is on its way: what a filter of the log raises, or a meter, must not lose it.
+        with suppress(Exception):
+            _log(level, event)
+        with suppress(Exception):
+            if self._telemetry is not None:
+                self._telemetry.count(kind, self.provider, event.error, seconds)
         if self.hook is not None:
             self._waiting.append(event)
-            loop, task = asyncio.get_running_loop(), self._task
-            if task is None or task.done() or task.get_loop().is_closed():
-                self._task = loop.create_task(self._tell_hook(), context=Context())
+            self._begin()
 
     @contextmanager
     def request(self) -> Generator[None, None, None]:
-        """Look on while a token is asked for: a span, and ``requested`` or ``failed``."""
-        began, telemetry = perf_counter(), self._telemetry
-        span: Any = None if telemetry is None else telemetry.begin(self.provider, self.scope)
-        failure: Exception | None = None
+        """Look on while a token is asked for: a span, and ``requested``, whatever came of it."""
+        began, telemetry, span = perf_counter(), self._telemetry, None
+        if telemetry is not None:
+            with suppress(Exception):
+                span = telemetry.begin(self.provider, self.scope)
+        failure: BaseException | None = None
         try:
             yield
-        except Exception as error:
-            failure = error
+        except BaseException as error:
+            failure = error  # a deadline cancels what it ends
             raise
         finally:
             seconds = perf_counter() - began
-            if telemetry is not None:
-                telemetry.end(span, None if failure is None else _name(failure))
+            if telemetry is not None and span is not None:
+                with suppress(Exception):
+                    telemetry.end(span, None if failure is None else _name(failure))
             self.tell("requested", seconds=seconds, error=failure)
             del failure  # it holds this frame
 
+    async def attempt(self, flight: Callable[[], Awaitable[Landing]]) -> Landing:
+        """Return what *flight* brings; tell where it fails, unless the grant has ended with it."""
+        try:
+            return await flight()
+        except ReauthorizationRequired:
+            raise
+        except Exception as error:
+            self.tell("failed", error=error)
+            raise
+
     async def settle(self) -> None:
         """Wait until the hook knows all; a hook does not wait for itself."""
-        task = self._task
-        if task is None or task is asyncio.current_task() or task.done():
+        if self._mark is not None and _INSIDE.get() is self._mark:
             return
-        if task.get_loop() is asyncio.get_running_loop():
+        task = self._task
+        if task is not None and task.get_loop() is asyncio.get_running_loop() and not task.done():
             await asyncio.wait([task])
 
+    def _begin(self) -> None:
+        """Have the hook told of what waits, unless that is being done."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # a loop that was closed in the middle of it: with the next event
+        task = self._task
+        if task is not None and task.get_loop() is loop and not task.done():
+            return
+        if task is not None:
+            _IN_PROGRESS.discard(task)  # of a loop that is closed
+        # With asyncio.eager_task_factory it may end before it is known here.
+        task = self._task = loop.create_task(self._tell_hook(), context=Context())
+        if not task.done():
+            _IN_PROGRESS.add(task)
+            task.add_done_callback(_IN_PROGRESS.discard)
+
     async def _tell_hook(self) -> None:
-        while self._waiting and self.hook is not None:
-            event = self._waiting.popleft()
-            try:
-                async with asyncio.timeout(_FOR_A_HOOK):
-                    await self.hook(event)
-            except Exception:  # noqa: BLE001 - whatever a hook raises
-                _LOG.exception("on_token failed for an event of kind %s", event.kind)
+        mark = self._mark = object()
+        _INSIDE.set(mark)  # in this task's own context, and in those of its tasks
+        try:
+            while self._waiting and self.hook is not None:
+                await self._tell_once(self.hook, self._waiting.popleft())
+        finally:
+            if self._mark is mark:
+                self._mark = None
+
+    async def _tell_once(self, hook: OnToken, event: TokenEvent) -> None:
+        try:
+            async with asyncio.timeout(_FOR_A_HOOK):
+                await hook(event)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            _LOG.exception("on_token was cancelled for an event of kind %s", event.kind)
+        except Exception:  # noqa: BLE001 - whatever a hook raises
+            _LOG.exception("on_token failed for an event of kind %s", event.kind)
 
 
-def _name(error: Exception) -> str:
+def _name(error: BaseException) -> str:
     return error.error if isinstance(error, OAuthError) else type(error).__name__
 
 

@@ -238,6 +238,8 @@ class Grant(Memory):
             if await swap(expected, record):
                 break
             await asyncio.sleep(0)  # a store that never waits would hold up the deadline too
+        if record.refresh_token != (self.initial and self.initial.refresh_token):
+            self.replace_initial()
         if fresh:
             self.refused = self.ended = None
         if self.generation != since.generation:

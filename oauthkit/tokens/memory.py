@@ -23,7 +23,8 @@ class Memory:
     *known* says whether they are all there is to know: before, the store has to be asked. *seeded*
     says that somebody put them there by hand, so that they count for more than what is stored.
     *generation* grows whenever that happens, and with each new grant: a flight of an older one
-    leaves the memory alone. *initial* is what counts where the store has no record. *after_401* are
+    leaves the memory alone. *initial* is what counts where the store has no record; *replaced* is
+    the refresh token of one that something newer has come of: it is spent. *after_401* are
     the tokens that were got because a resource refused the one before, and when (by the clock of
     who got them). *refused* is the refresh token that the server has refused for good, and *ended*
     what was said of it: it is said again, without a request, until there is a login.
@@ -43,6 +44,7 @@ class Memory:
         factory=dict[Slot, tuple[Token, float]], init=False, repr=False
     )
     initial: Record | None = attrs.field(default=None, init=False, repr=False)
+    replaced: str | None = attrs.field(default=None, init=False, repr=False)
     refused: str | None = attrs.field(default=None, init=False, repr=False)
     ended: ReauthorizationRequired | None = attrs.field(default=None, init=False, repr=False)
 
@@ -56,10 +58,16 @@ class Memory:
 
     def offer(self, token: Token, slot: Slot = PLAIN) -> None:
         """Take *token* as what counts where the store holds nothing: what it holds is newer."""
-        if self.initial is None:
+        spent = self.replaced is not None and token.get("refresh_token") == self.replaced
+        if self.initial is None and not spent:
             self.initial = as_record({slot: token})
         if not self.tokens and not self.seeded:
             self.tokens = {slot: token}
+
+    def replace_initial(self) -> None:
+        """Note that something newer than what was offered is stored."""
+        if self.initial is not None:
+            self.replaced, self.initial = self.initial.refresh_token, None
 
     def adopt(self, record: Record | None) -> None:
         """Take over what a store holds, or that it holds nothing."""

@@ -177,6 +177,7 @@ class StoredSource:
         try:
             return await grant.flights.share(self._start, rejected)
         except LoopError:
+            shared = False  # nobody has waited
             raise
         except OAuthError as error:
             if others:
@@ -259,7 +260,7 @@ class StoredSource:
                     held = grant.tokens.get(self.slot)
                 return Landing(began.generation, self.slot, held or NO_TOKEN)
             if held is not None and not _same(held, rejected) and self._judge(held) >= least:
-                if not _same(held, before):
+                if not began.by_hand and not _same(held, before):
                     self._tell("adopted")
                 return Landing(began.generation, self.slot, held)
             record, spending = began.record, self._spending(began, deadline, holding)

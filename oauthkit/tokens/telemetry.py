@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import attrs
@@ -55,14 +54,12 @@ class Telemetry:
 @cache
 def find_telemetry() -> Telemetry | None:
     """Return the instruments of the program's providers; None where there is no OpenTelemetry."""
-    try:
-        metrics: Any = import_module("opentelemetry.metrics")
-        trace: Any = import_module("opentelemetry.trace")
-    except ImportError:
-        return None
-    # Not at the top: it takes its time, and most programs have no OpenTelemetry.
     from importlib.metadata import PackageNotFoundError, version
 
+    try:
+        from opentelemetry import metrics, trace
+    except ImportError:
+        return None
     try:
         release = version("oauthkit")
     except PackageNotFoundError:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from clients.oauth2_example import LOGIN, SITE, TOKEN, call, log_in, spent
-from oauthkit import MemoryStore, ReauthorizationRequired
+from oauthkit import AsyncOAuth2Client, MemoryStore, ReauthorizationRequired, connect
 from oauthkit.testing.servers import OAuth2Server
 from support import run
 
@@ -91,3 +91,30 @@ def test_a_token_of_somebody_else() -> None:
                 assert 200 == await call(client)
 
         run(main())
+
+
+def test_what_a_client_was_made_with_is_not_sent_again() -> None:
+    """A grant that ends falls back on nothing that was spent, nor does a client that comes later."""
+    with OAuth2Server.for_provider(LOGIN) as server:
+        store = MemoryStore()
+
+        async def main() -> None:
+            async with server.session() as session:
+                first = {**server.creds, **server.issue("alice"), "expires_at": 0}
+                del first["expires_in"], first["token_type"]
+
+                def make() -> AsyncOAuth2Client:
+                    return connect(LOGIN, first, session=session, store=store)
+
+                client = make()
+                assert 200 == await call(client)
+                renewed = await client.refresh_token()
+                server.revoke(renewed["refresh_token"])
+                server.revoke(renewed["access_token"])
+                for one in (client, client, make()):
+                    with pytest.raises(ReauthorizationRequired):
+                        await one.refresh_token()
+
+        run(main())
+        sent = spent(server)
+        assert len(sent) == len(set(sent))

@@ -17,6 +17,7 @@ RIVALS = ("authlib", "joserfc")
 MODULES = {
     "attrs": {"attr", "attrs"},
     "importlib-metadata": {"importlib_metadata"},
+    "opentelemetry-api": {"opentelemetry"},
     "pyjwt": {"jwt"},
 }
 # The extra `testing` is for these rooms, the others for the rest; oauthlib judges where it is

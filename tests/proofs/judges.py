@@ -130,6 +130,8 @@ JUDGES = {
         _distribution("aiohttp", "aiohttp"),
         _distribution("yarl", "yarl"),
         Judge(name="Python's urllib", module="urllib"),
+        # What an application sees of our metrics and spans.
+        _distribution("opentelemetry-sdk", "opentelemetry.sdk"),
         Judge(name=OURS),
     )
 }
