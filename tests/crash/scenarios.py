@@ -224,6 +224,8 @@ def _store_gone_then_killed(stage: Stage) -> None:
     stage.backing.back([])
     stage.lapse()
     if stage.backing.serves_all:
+        # Where the locks have ended with their server he may live, for as long as a lease lasts.
+        stage.now += 100
         stage.call(others)
     stage.hear(others)
 

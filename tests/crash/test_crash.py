@@ -17,11 +17,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL"
 _TOO_LATE = "whoever is stopped for longer than his lease cannot be told from one who was killed"
 NOT_YET = {
     ("Redis", f"{step}: {LEASE}"): _TOO_LATE for step in ("before-send", "after-rotation", WAITING)
-} | {
-    ("PostgreSQL", "after-rotation: store gone and back"): (
-        "a mark of another life of the locks is in doubt at once; its holder may have no time to "
-        "store what he has"
-    ),
 }
 PARAMS = [pytest.param(one, id=one.name) for one in SCENARIOS]
 
