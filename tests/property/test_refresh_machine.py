@@ -297,7 +297,6 @@ class RefreshMachine(RuleBasedStateMachine):
         assert gone or refused or losses >= 2 or doubtful or token in self.server.blurred, history
 
 
-@pytest.mark.skip(reason="a login by hand whose lock fails, or during a flight, is not stored")
 @pytest.mark.proves(
     "Tokens and stores",
     "a refresh token is never spent twice",
