@@ -114,11 +114,21 @@ class Spending:
                     await asyncio.sleep(_LOOK_AGAIN)
                     raise StartOverError
                 self._mark, self._marked = mark, self.stored
-                if not await self._replace(attrs.evolve(mark, final=True)):
+                if not await self._end(mark):
                     return False
             raise ended
         finally:
             del ended  # it holds this frame
+
+    async def _end(self, mark: Mark) -> bool:
+        """Make *mark* final; return False where somebody else has stored something meanwhile."""
+        holder = "" if mark.holder == self.grant.holder else mark.holder
+        try:
+            return await self._replace(attrs.evolve(mark, final=True, holder=holder))
+        except Exception:
+            if self.grant.what_ended(self.token) is None:
+                raise
+            return True  # it is known here, and was to be told to the others
 
     @property
     def what_ended(self) -> ReauthorizationRequired | None:
@@ -139,8 +149,9 @@ class Spending:
         His lock has ended before him: the locks' server was started anew. A lease has waited for
         him long enough.
         """
-        wait = _PATIENCE * (self.deadline.seconds or 0.0)
-        return self.holding.proves_death and self.clock() < mark.since + wait
+        if not self.holding.proves_death or mark.epoch == self.holding.epoch:
+            return False
+        return self.clock() < mark.since + _PATIENCE * (self.deadline.seconds or 0.0)
 
     def _forbidden(self, mark: Mark | None) -> str:
         if mark is None or not self.spender.rotates:

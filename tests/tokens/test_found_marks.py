@@ -8,17 +8,20 @@ import attrs
 import pytest
 
 from oauthkit import (
+    GrantKey,
     Mark,
     MemoryStore,
     OAuthError,
     ReauthorizationRequired,
+    Record,
     TokenStore,
     UnreachableError,
 )
 from oauthkit.tokens.retries import Retries
 from support import run
 from tokens.grants import KEY, Clock, Exchange, opened, record, source, turns
-from tokens.marks import LOST, LeaseStore, filled, said, stored
+from tokens.marks import ENDED, LOST, LeaseStore, filled, said, stored
+from tokens.stores import TestStore
 
 pytestmark = pytest.mark.proves(
     "Tokens and stores",
@@ -155,3 +158,32 @@ def test_versions_that_change_meanwhile() -> None:
         assert (await stored(store)).mark is None
 
     run(main())
+
+
+def test_an_end_that_could_not_be_stored() -> None:
+    """It is known in memory: nobody waits for oneself, and nothing is sent."""
+
+    async def main() -> None:
+        exchange, store = opened(answers=[ENDED]), WithoutEnds(marks_too=True)
+        store.gate.set()
+        await filled(store)
+        asked = source(exchange, store, deadline=0.2)
+        for _ in range(2):
+            with pytest.raises(ReauthorizationRequired):
+                await asked.token()
+        assert ["r0"] == exchange.spent
+
+    run(main())
+
+
+class WithoutEnds(TestStore):
+    """Its lock proves death, and it fails to store that a grant has ended."""
+
+    __test__ = False
+    lock_proves_death = True
+
+    async def compare_and_swap(self, key: GrantKey, expected: int | None, record: Record) -> bool:
+        """Store it, unless it says that it is the end."""
+        if record.mark is not None and record.mark.final:
+            raise OSError("disk")
+        return await super().compare_and_swap(key, expected, record)
