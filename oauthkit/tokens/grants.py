@@ -32,7 +32,7 @@ from oauthkit.tokens.news import (
     without_refresh_token,
 )
 from oauthkit.tokens.saving import Later
-from oauthkit.tokens.stores import GrantKey, Record, TokenStore, refuse_sealed
+from oauthkit.tokens.stores import GrantKey, Record, TokenStore, no_identity, refuse_sealed
 from oauthkit.tokens.tellings import Notify, Tellings
 
 __all__ = ["PLAIN", "Grant", "Landing", "Slot", "Start", "Unsaved", "grant_of"]
@@ -64,10 +64,7 @@ def grant_of(store: TokenStore, key: GrantKey) -> Grant:
         try:
             grants = _GRANTS.setdefault(store, WeakValueDictionary())
         except TypeError:
-            raise ConfigurationError(
-                f"a token store must be hashable by identity and weakly referable; "
-                f"{type(store).__name__} is not (with attrs: @attrs.define(eq=False))"
-            ) from None
+            raise no_identity(store) from None
         grant = grants.get(key)
         if grant is None:
             grant = grants[key] = Grant(store, key)
@@ -364,17 +361,6 @@ class Grant(Memory):
                 raise
         # Of no generation: who waited for it looks again, whether it is good.
         return Landing(-1, PLAIN, Token(), None if landing is None else landing.telling)
-
-    async def complete(
-        self,
-        fetch: Callable[[], Coroutine[Any, Any, tuple[Slot, Token]]],
-    ) -> Token:
-        """Run what fetches and keeps a token as a flight: a cancelled caller loses nothing."""
-
-        async def fly() -> Landing:
-            return Landing(self.generation, *await fetch())
-
-        return await self.land(fly())
 
     async def land(self, flight: Coroutine[Any, Any, Landing]) -> Token:
         """

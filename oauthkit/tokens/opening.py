@@ -13,7 +13,7 @@ import attrs
 
 from oauthkit.errors import ConfigurationError, mask
 from oauthkit.plugins import Claim, Scan, in_one_line, read_installed
-from oauthkit.tokens.stores import TokenStore
+from oauthkit.tokens.stores import TokenStore, no_identity
 
 if TYPE_CHECKING:
     from oauthkit.tokens.encryption import EncryptedStore
@@ -152,10 +152,7 @@ def encrypt_store(store: TokenStore, keys: Keys) -> EncryptedStore:
         try:
             around = _ENCRYPTED.setdefault(store, WeakValueDictionary())
         except TypeError:
-            raise ConfigurationError(
-                "a token store must be hashable by identity and weakly referable; "
-                f"{type(store).__name__} is not (with attrs: @attrs.define(eq=False))"
-            ) from None
+            raise no_identity(store) from None
         made = around.get(source.digest)
         if made is None:
             made = around[source.digest] = EncryptedStore(store, source)

@@ -24,6 +24,7 @@ __all__ = [
     "MemoryStore",
     "Record",
     "TokenStore",
+    "no_identity",
     "open_memory",
     "refuse_sealed",
 ]
@@ -187,6 +188,14 @@ def _read_json(text: str) -> Any:
         pass
     # Outside of the handler: the decoder's own error holds the text.
     raise ValueError("not JSON")
+
+
+def no_identity(store: object) -> ConfigurationError:
+    """Make the error of a store that cannot be told apart from others."""
+    return ConfigurationError(
+        "a token store must be hashable by identity and weakly referable; "
+        f"{type(store).__name__} is not (with attrs: @attrs.define(eq=False))"
+    )
 
 
 def refuse_sealed(key: GrantKey, record: Record | None) -> None:

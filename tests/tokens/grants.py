@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ from oauthkit import (
     Token,
     TokenStore,
 )
-from oauthkit.tokens.grants import PLAIN, Slot, grant_of
+from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, grant_of
 from oauthkit.tokens.retries import Retries
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from oauthkit.tokens.sources import StoredSource
@@ -140,6 +140,15 @@ def record(
     return Record(
         access_tokens={slot: Token(members)}, refresh_token=refresh_token, version=version
     )
+
+
+async def complete(grant: Grant, fetch: Callable[[], Awaitable[tuple[Slot, Token]]]) -> Token:
+    """Run what fetches and keeps a token as a flight: a cancelled caller loses nothing."""
+
+    async def fly() -> Landing:
+        return Landing(grant.generation, *await fetch())
+
+    return await grant.land(fly())
 
 
 async def turns(count: int = 10) -> None:

@@ -15,7 +15,7 @@ from oauthkit.tokens.grants import PLAIN, Grant, Landing, Slot, grant_of
 from oauthkit.tokens.holding import Holding
 from oauthkit.tokens.sources import StoredSource
 from support import run
-from tokens.grants import KEY, Exchange, opened, record, source, turns
+from tokens.grants import KEY, Exchange, complete, opened, record, source, turns
 from tokens.stores import TestStore
 
 TOKEN = Token({"oauth_token": "t", "oauth_token_secret": "s"})
@@ -223,13 +223,13 @@ def test_failing_fetch_and_failing_store() -> None:
             return PLAIN, await grant.keep(PLAIN, TOKEN, fresh=True, deadline=0.02)
 
         with pytest.raises(OAuthError, match="no"):
-            await grant.complete(broken)
+            await complete(grant, broken)
         store.failure = OSError("disk")
         with pytest.raises(OSError, match="disk"):
-            await grant.complete(fetch)
+            await complete(grant, fetch)
         store.failure, store.lost_races = None, 10**9
         with pytest.raises(UnreachableError, match=r"the token store did not answer within 0\.02"):
-            await grant.complete(fetch)
+            await complete(grant, fetch)
         assert OTHER == grant.tokens[PLAIN]
 
     run(main())
@@ -269,7 +269,7 @@ def test_cancelled_fetch_is_kept() -> None:
             await answered.wait()
             return PLAIN, await grant.keep(PLAIN, TOKEN, fresh=True)
 
-        fetching = asyncio.create_task(grant.complete(fetch))
+        fetching = asyncio.create_task(complete(grant, fetch))
         await turns()
         fetching.cancel()
         await turns()

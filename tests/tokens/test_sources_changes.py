@@ -11,7 +11,7 @@ import pytest
 from oauthkit import MemoryStore, OAuthError, Record, Token, UnreachableError
 from oauthkit.tokens.seams import LOGIN_REQUIRED
 from support import run
-from tokens.grants import KEY, Exchange, opened, record, source, turns
+from tokens.grants import KEY, Exchange, complete, opened, record, source, turns
 from tokens.stores import TestStore
 
 proves_adoption = pytest.mark.proves(
@@ -409,7 +409,7 @@ def test_complete_and_what_is_set_meanwhile(token: Token | None) -> None:
             kept = await grant.keep(asked.slot, {"access_token": "f"}, fresh=True, since=since)
             return asked.slot, kept
 
-        assert {"access_token": "f"} == await grant.complete(fetch)
+        assert {"access_token": "f"} == await complete(grant, fetch)
         assert token == grant.tokens.get(asked.slot)
         await grant.settle()
         last = record({"access_token": "f"}, None)
