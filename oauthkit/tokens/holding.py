@@ -100,8 +100,9 @@ class Turns:
         if self._process != os.getpid():  # a child that was forked holds nothing of its parent's
             self._process, self._loop, self._kept = os.getpid(), None, None
         if self._loop is not loop:
-            # A lock of asyncio's is one loop's. The grant moves on when that one is closed.
-            self._loop, self._turn = loop, asyncio.Lock()
+            # A lock of asyncio's is one loop's, and a loop's end gives the store's lock back. The
+            # grant moves on when that one is closed.
+            self._loop, self._turn, self._kept = loop, asyncio.Lock(), None
         async with self._turn:
             kept, self._kept = self._kept, None
             stack, holding = await self._enter() if kept is None else kept

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from oauthkit import GrantKey, Record
+from oauthkit import GrantKey, Record, SQLiteStore
 from oauthkit.tokens.holding import Turns
 from oauthkit.tokens.stores import Held
 from support import run
@@ -65,3 +67,24 @@ def test_a_lease_is_kept_as_long_as_it_is_ours(left: float, first: list[str]) ->
         assert [*first, *(["taken", "freed"] if left == 0 else ["freed"])] == store.log
 
     run(main())
+
+
+def test_a_kept_lock_ends_with_its_loop(tmp_path: Path) -> None:
+    """The next loop takes it anew: whoever believed to hold it would not be alone."""
+    store, other = SQLiteStore(tmp_path / "t.db"), SQLiteStore(tmp_path / "t.db")
+    turns = Turns(store, KEY, lambda: True)
+
+    async def keep() -> None:
+        async with turns.take():
+            pass
+
+    async def look() -> None:
+        async with turns.take():
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), other.lock(KEY):
+                    raise AssertionError("two hold the lock")
+        await store.close()
+        await other.close()
+
+    run(keep())
+    run(look())
